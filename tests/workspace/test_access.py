@@ -32,21 +32,19 @@ def shared(*users: str) -> Connection:
     )
 
 
-def test_the_first_user_of_a_workspace_administers_it_and_everyone_else_is_a_viewer(
-    workspace: Workspace, as_user: Becoming
-) -> None:
+def test_first_user_is_administrator_and_others_are_viewers(workspace: Workspace, as_user: Becoming) -> None:
     assert role_of(workspace) is Role.ADMINISTRATOR
     assert role_of(as_user("ann")) is Role.VIEWER
     assert role_of(as_user("ann", "contributor")) is Role.CONTRIBUTOR
 
 
-def test_each_role_may_what_those_below_it_may() -> None:
+def test_role_includes_the_roles_below_it() -> None:
     assert Role.ADMINISTRATOR.includes(Role.VIEWER)
     assert Role.CONTRIBUTOR.includes(Role.CONTRIBUTOR)
     assert not Role.VIEWER.includes(Role.CONTRIBUTOR)
 
 
-def test_a_refusal_says_who_may_and_what_to_do(workspace: Workspace, as_user: Becoming) -> None:
+def test_refusal_names_the_required_roles_and_the_next_step(workspace: Workspace, as_user: Becoming) -> None:
     with pytest.raises(AccessError) as refused:
         require(as_user("ann"), Verb.RUN_EXPORT)
     assert refused.value.sentence == (
@@ -58,9 +56,9 @@ def test_a_refusal_says_who_may_and_what_to_do(workspace: Workspace, as_user: Be
 
 @pytest.mark.usefixtures("emulator")
 class TestConnections:
-    """Who sees what of a connection."""
+    """Visibility of connections."""
 
-    def test_who_has_none_is_told_so(self, as_user: Becoming) -> None:
+    def test_user_without_a_shared_connection_gets_an_explanation(self, as_user: Becoming) -> None:
         contoso.connect()
         as_user("ann", "contributor")
         with pytest.raises(AccessError, match="is not shared with you"):
@@ -69,7 +67,9 @@ class TestConnections:
             ci.preview("All", to="Another")
         assert ci.open_workspace().store.connections.names() == []
 
-    def test_a_contributor_sees_name_and_type_of_what_is_shared(self, workspace: Workspace, as_user: Becoming) -> None:
+    def test_contributor_sees_name_and_type_of_a_shared_connection(
+        self, workspace: Workspace, as_user: Becoming
+    ) -> None:
         contoso.connect(share=["contributor"])
         seen = as_user("ann", "contributor").connections
         assert list(seen.to_frame().columns) == ["name", "type"]
@@ -79,7 +79,7 @@ class TestConnections:
             assert contoso.NAME in shown
         assert "111" in repr(workspace.connections[contoso.NAME])
 
-    def test_a_wrong_name_lists_only_what_the_person_sees(self, as_user: Becoming) -> None:
+    def test_error_for_a_wrong_name_lists_only_visible_connections(self, as_user: Becoming) -> None:
         contoso.connect(share=["contributor"])
         ci.connect("Secret", customer_id="222", account_id="112")
         seen = as_user("ann", "contributor").connections
@@ -87,7 +87,7 @@ class TestConnections:
             seen["Secre"]
         assert "Secret" not in str(refused.value)
 
-    def test_sharing_with_a_person_is_not_sharing_with_the_role(self, as_user: Becoming) -> None:
+    def test_sharing_with_a_person_does_not_share_with_their_role(self, as_user: Becoming) -> None:
         as_user("ann", "contributor")
         ann = ci.open_workspace().store
         assert not may(ann, Verb.RUN_EXPORT, shared("bob"))

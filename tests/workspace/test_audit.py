@@ -14,7 +14,7 @@ from ci_magics.workspace.access import Verb
 from ci_magics.workspace.store import Workspace
 
 
-def test_it_says_who_did_what_when(workspace: Workspace) -> None:
+def test_audit_entry_records_user_verb_subject_and_time(workspace: Workspace) -> None:
     before = datetime.now(UTC)
     workspace.audit.note(Verb.MAKE_SEGMENT, "Big spenders", profiles=3)
     (entry,) = workspace.audit
@@ -26,7 +26,7 @@ def test_it_says_who_did_what_when(workspace: Workspace) -> None:
 
 
 @pytest.mark.parametrize("personal", ["jane@contoso.com", contoso.hash_of("jane@contoso.com")])
-def test_addresses_and_hashes_never_get_into_it(workspace: Workspace, personal: str) -> None:
+def test_audit_log_never_contains_addresses_or_hashes(workspace: Workspace, personal: str) -> None:
     workspace.audit.note(Verb.MAKE_SEGMENT, f"of {personal}", name=personal, names=[personal, "plain"])
     (entry,) = workspace.audit
     assert personal not in repr(entry)
@@ -34,20 +34,20 @@ def test_addresses_and_hashes_never_get_into_it(workspace: Workspace, personal: 
 
 
 @pytest.mark.parametrize("change", ["UPDATE audit_entries SET subject = 'x'", "DELETE FROM audit_entries"])
-def test_the_database_refuses_to_change_what_was_written(workspace: Workspace, change: str) -> None:
+def test_database_refuses_changes_to_the_audit_log(workspace: Workspace, change: str) -> None:
     workspace.audit.note(Verb.SUPPRESS, "Opted out")
     with workspace._engine.connect() as database, pytest.raises(DBAPIError, match="only ever added to"):  # noqa: SLF001 - past all that guards it
         database.execute(text(change))
     assert len(workspace.audit) == 1
 
 
-def test_only_administrators_read_it(workspace: Workspace, as_user: Callable[..., Workspace]) -> None:
+def test_only_administrators_can_read_the_audit_log(workspace: Workspace, as_user: Callable[..., Workspace]) -> None:
     workspace.audit.note(Verb.SUPPRESS, "Opted out")
     with pytest.raises(AccessError, match="only administrators may read the audit log"):
         as_user("ann", "contributor").audit.to_frame()
 
 
-def test_what_is_done_leaves_its_trace(workspace: Workspace, emulator: Any) -> None:
+def test_export_and_its_preparation_are_audited(workspace: Workspace, emulator: Any) -> None:
     contoso.connect()
     run = contoso.export(contoso.segment(3), allow_shrink=True)
     done = {each.verb: each for each in workspace.audit}

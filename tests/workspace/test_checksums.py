@@ -1,4 +1,4 @@
-"""Every stored file is checked whenever it is read, whatever happened to it, however many write at the same time."""
+"""Every stored file is checked whenever it is read, after any damage and under concurrent writes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def read(files: PrivateFiles, name: str) -> bytes:
         return file.read()
 
 
-def refused(files: PrivateFiles, name: str) -> bool:
+def is_refused(files: PrivateFiles, name: str) -> bool:
     try:
         read(files, name)
     except WorkspaceError:
@@ -54,7 +54,7 @@ def refused(files: PrivateFiles, name: str) -> bool:
     return False
 
 
-#: What may become of a file: given its bytes and a number, what is there instead.
+#: Kinds of damage: a function of the bytes of a file and a position, which returns the damaged bytes.
 DAMAGES: dict[str, Callable[[bytes, int], bytes]] = {
     "one bit": lambda data, at: data[:at] + bytes([data[at] ^ 1 << at % 8]) + data[at + 1 :],
     "one byte": lambda data, at: data[:at] + bytes([data[at] ^ 255]) + data[at + 1 :],
@@ -69,13 +69,13 @@ DAMAGES: dict[str, Callable[[bytes, int], bytes]] = {
 @pytest.mark.parametrize("damage", DAMAGES)
 @settings(max_examples=examples(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(at=st.integers(0, len(CONTENT) - 1))
-def test_no_damage_goes_unnoticed(files: PrivateFiles, damage: str, at: int) -> None:
+def test_damage_is_always_detected(files: PrivateFiles, damage: str, at: int) -> None:
     files.write_bytes("x.parquet", [memoryview(CONTENT[:100]), memoryview(CONTENT[100:])])
     assert read(files, "x.parquet") == CONTENT
     assert files.is_intact("x")
     damaged = DAMAGES[damage](CONTENT, at)
     (files.root / "x.parquet").write_bytes(damaged)
-    assert refused(files, "x.parquet") is (damaged != CONTENT)
+    assert is_refused(files, "x.parquet") is (damaged != CONTENT)
     assert files.is_intact("x") is (damaged == CONTENT)
     files.write_bytes("x.parquet", [memoryview(CONTENT)])
     assert read(files, "x.parquet") == CONTENT
@@ -83,7 +83,7 @@ def test_no_damage_goes_unnoticed(files: PrivateFiles, damage: str, at: int) -> 
 
 @given(st.integers(0, len(CONTENT) - 1), st.integers(0, len(CONTENT)), st.integers(0, 200))
 @settings(max_examples=examples(30), suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_a_part_is_read_as_written_or_refused(files: PrivateFiles, flipped: int, start: int, count: int) -> None:
+def test_range_is_read_as_written_or_refused(files: PrivateFiles, flipped: int, start: int, count: int) -> None:
     files.write_bytes("x.parquet", [memoryview(CONTENT)])
     assert files.read_bytes("x.parquet", start, count).tobytes() == CONTENT[start : start + count]
     (files.root / "x.parquet").write_bytes(DAMAGES["one byte"](CONTENT, flipped))
@@ -94,7 +94,7 @@ def test_a_part_is_read_as_written_or_refused(files: PrivateFiles, flipped: int,
     assert not start <= flipped < start + count
 
 
-def test_a_reader_that_was_there_first_goes_on_with_what_it_saw(files: PrivateFiles) -> None:
+def test_open_reader_keeps_reading_the_replaced_file(files: PrivateFiles) -> None:
     files.write_bytes("x.parquet", [memoryview(CONTENT)])
     with files.reading("x.parquet") as file:
         files.write_bytes("x.parquet", [memoryview(b"another")])
@@ -102,7 +102,7 @@ def test_a_reader_that_was_there_first_goes_on_with_what_it_saw(files: PrivateFi
     assert read(files, "x.parquet") == b"another"
 
 
-def test_a_damaged_chunk_that_is_not_read_does_not_matter_but_the_file_is_not_whole(tmp_path: Path) -> None:
+def test_damaged_chunk_affects_only_reads_that_need_it(tmp_path: Path) -> None:
     files = new_files(tmp_path)
     files.write_bytes("x.parquet", [memoryview(bytes(5 * chunks.CHUNK))])
     with (files.root / "x.parquet").open("r+b") as file:
@@ -114,18 +114,18 @@ def test_a_damaged_chunk_that_is_not_read_does_not_matter_but_the_file_is_not_wh
     assert not files.is_intact("x")
 
 
-def test_what_an_earlier_version_wrote_gets_a_checksum_when_it_is_first_read(files: PrivateFiles) -> None:
+def test_file_of_an_earlier_version_gets_a_checksum_when_it_is_first_read(files: PrivateFiles) -> None:
     files.write_bytes("x.parquet", [memoryview(CONTENT)])
     engine = files.checksums._engine  # type: ignore[union-attr]  # noqa: SLF001
     with engine.begin() as database:
         database.execute(delete(file_checksums))
     assert read(files, "x.parquet") == CONTENT
     (files.root / "x.parquet").write_bytes(DAMAGES["one bit"](CONTENT, 77))
-    assert refused(files, "x.parquet")
+    assert is_refused(files, "x.parquet")
 
 
 @pytest.mark.parametrize("killed", ["before it was written down", "before it was put there", "before it was settled"])
-def test_a_file_fits_its_checksum_whenever_its_writer_is_killed(
+def test_file_matches_its_checksum_whenever_its_writer_is_killed(
     files: PrivateFiles, monkeypatch: pytest.MonkeyPatch, killed: str
 ) -> None:
     files.write_bytes("x.parquet", [memoryview(CONTENT)])
@@ -150,7 +150,7 @@ def test_a_file_fits_its_checksum_whenever_its_writer_is_killed(
     assert read(files, "x.parquet") == b"last"
 
 
-def test_many_write_and_read_one_file_at_once(tmp_path: Path) -> None:
+def test_concurrent_writes_and_reads_of_one_file_are_consistent(tmp_path: Path) -> None:
     files = new_files(tmp_path)
     contents = [bytes([number]) * 50_000 for number in range(4)]
     files.write_bytes("x.parquet", [memoryview(contents[0])])
@@ -177,7 +177,7 @@ def test_many_write_and_read_one_file_at_once(tmp_path: Path) -> None:
     assert wrong == []
 
 
-def test_a_linked_file_keeps_its_checksum_when_the_first_one_is_replaced(tmp_path: Path) -> None:
+def test_linked_file_keeps_its_checksum_when_the_original_is_replaced(tmp_path: Path) -> None:
     files = new_files(tmp_path)
     checksums = Checksums(files.checksums._engine, "spool")  # type: ignore[union-attr]  # noqa: SLF001
     other = PrivateFiles(tmp_path / "spool", checksums, ScratchFolders(tmp_path / "scratch"))

@@ -1,4 +1,4 @@
-"""Eight real kernels at once on one workspace: nothing is lost, nothing blocks for ever, nothing is sent twice."""
+"""Eight kernels work in one workspace at the same time: nothing is lost, blocked or sent twice."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ def kernels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernels]:
 
 
 @pytest.fixture
-def new_place(tmp_path: Path) -> str:
-    """Where no workspace has been yet."""
+def new_location(tmp_path: Path) -> str:
+    """Return a location without a workspace."""
     return str(tmp_path / "new")
 
 
-def test_a_workspace_that_all_open_first_is_made_once(
-    kernels: Kernels, monkeypatch: pytest.MonkeyPatch, new_place: str
+def test_workspace_opened_by_all_at_once_is_created_once(
+    kernels: Kernels, monkeypatch: pytest.MonkeyPatch, new_location: str
 ) -> None:
-    monkeypatch.setenv("CI_MAGICS_WORKSPACE", new_place)
+    monkeypatch.setenv("CI_MAGICS_WORKSPACE", new_location)
     monkeypatch.setenv("JUPYTERHUB_USER", "ada")
     answers = kernels.at_once(
         """
@@ -49,7 +49,7 @@ return [each.role for each in open_workspace().roles]
     assert answers == [("done", ["administrator"])] * EIGHT
 
 
-def test_no_change_is_lost(kernels: Kernels, workspace: Workspace) -> None:
+def test_concurrent_changes_are_not_lost(kernels: Kernels, workspace: Workspace) -> None:
     contoso.segment(3)
     before = len(workspace.audit)
     answers = kernels.at_once(
@@ -69,7 +69,7 @@ return number
     assert len(workspace.audit) == before + EIGHT * 25
 
 
-def test_different_changes_of_one_segment_all_stand(kernels: Kernels, workspace: Workspace) -> None:
+def test_concurrent_changes_of_different_fields_are_all_kept(kernels: Kernels, workspace: Workspace) -> None:
     contoso.segment(3)
     answers = kernels.at_once(
         """
@@ -86,7 +86,7 @@ return number
     assert (workspace.segments["All"].tags, workspace.segments["All"].active) == (("tag 9",), False)
 
 
-def test_a_segment_that_all_make_is_one_with_its_profiles(kernels: Kernels, workspace: Workspace) -> None:
+def test_segment_created_by_all_is_one_segment_with_versions(kernels: Kernels, workspace: Workspace) -> None:
     answers = kernels.at_once(
         """
 import contoso
@@ -103,7 +103,7 @@ return number
     assert {each: workspace.snapshots.read(each).num_rows for each in rows} == rows
 
 
-def test_the_same_segment_that_all_make_has_no_versions(kernels: Kernels, workspace: Workspace) -> None:
+def test_identical_segment_created_by_all_has_no_versions(kernels: Kernels, workspace: Workspace) -> None:
     answers = kernels.at_once(
         """
 import contoso
@@ -119,7 +119,7 @@ return number
     assert workspace.snapshots.read(record.id).num_rows == 100
 
 
-def test_one_segment_suppresses_whoever_chooses(kernels: Kernels, workspace: Workspace) -> None:
+def test_at_most_one_segment_suppresses(kernels: Kernels, workspace: Workspace) -> None:
     for number in range(EIGHT):
         contoso.segment(number + 1, name=f"S{number}")
     answers = kernels.at_once(
@@ -134,7 +134,7 @@ return number
     assert len(workspace.segments.where(suppresses=True)) == 1
 
 
-def test_a_file_is_read_as_somebody_wrote_it(kernels: Kernels, workspace: Workspace) -> None:
+def test_file_is_read_as_one_of_the_writers_wrote_it(kernels: Kernels, workspace: Workspace) -> None:
     answers = kernels.at_once(
         """
 import pyarrow as pa
@@ -154,7 +154,7 @@ return len(seen)
     assert len(set(workspace.ledgers.read("x")["number"].to_pylist())) == 1
 
 
-def test_a_lock_has_one_holder(kernels: Kernels, workspace: Workspace) -> None:
+def test_lock_has_one_holder(kernels: Kernels, workspace: Workspace) -> None:
     file = workspace.scratch / "counter"
     file.write_text("0")
     answers = kernels.at_once(
@@ -176,9 +176,9 @@ return taken
 
 @pytest.mark.usefixtures("workspace", "waits")
 class TestExports:
-    """The same export eight times."""
+    """Eight kernels run the same export."""
 
-    def test_one_is_sent_and_the_others_are_told(self, kernels: Kernels, emulator: RunningEmulator) -> None:
+    def test_same_export_is_sent_once(self, kernels: Kernels, emulator: RunningEmulator) -> None:
         contoso.connect()
         contoso.segment(400)
         answers = kernels.at_once("import contoso\nreturn contoso.export('All').accepted")
@@ -189,7 +189,7 @@ class TestExports:
         assert emulator.operations().count("AddAudiences") == 1
         assert emulator.members("All") == contoso.hashes(400)
 
-    def test_each_can_fill_its_own_audience(self, kernels: Kernels, emulator: RunningEmulator) -> None:
+    def test_each_kernel_can_fill_its_own_audience(self, kernels: Kernels, emulator: RunningEmulator) -> None:
         contoso.connect()
         answers = kernels.at_once(
             """
@@ -205,7 +205,7 @@ return run.accepted
             assert emulator.members(f"Segment {number}") == contoso.hashes(600, start=number * 1000)
         assert len(list(ci.open_workspace().store.runs)) == 2 * EIGHT
 
-    def test_a_run_that_all_resume_is_finished_once(self, kernels: Kernels, emulator: RunningEmulator) -> None:
+    def test_run_resumed_by_all_is_finished_once(self, kernels: Kernels, emulator: RunningEmulator) -> None:
         contoso.connect()
         contoso.fail(emulator, APPLY, *["lost_request"] * 5)
         with pytest.raises(ci.CiError):

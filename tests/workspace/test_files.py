@@ -25,7 +25,7 @@ def elsewhere(tmp_path: Path) -> Files:
     return PrivateFiles(tmp_path / "spool")
 
 
-def test_what_is_written_is_read(files: Files) -> None:
+def test_written_table_is_read_back(files: Files) -> None:
     assert not files.exists("x")
     files.write("x", OLD)
     assert files.exists("x")
@@ -37,13 +37,13 @@ def test_what_is_written_is_read(files: Files) -> None:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # the same file is replaced each time
 @given(st.lists(st.one_of(st.none(), st.binary(min_size=32, max_size=32))))
-def test_hashes_come_back_bit_for_bit(files: Files, hashes: list[bytes | None]) -> None:
+def test_hashes_are_read_back_exactly(files: Files, hashes: list[bytes | None]) -> None:
     table = pa.table({"hash": pa.array(hashes, pa.binary(32))})
     files.write("x", table)
     assert files.read("x") == table
 
 
-def test_a_failed_write_leaves_the_old_table_and_no_draft(files: Files) -> None:
+def test_failed_write_keeps_the_old_table_and_leaves_no_draft(files: Files) -> None:
     files.write("x", OLD)
     with pytest.raises(pa.ArrowNotImplementedError):
         files.write("x", pa.table({"key": pa.RunEndEncodedArray.from_arrays([2], ["a"])}))
@@ -51,14 +51,14 @@ def test_a_failed_write_leaves_the_old_table_and_no_draft(files: Files) -> None:
     assert files.names() == ["x.parquet"]
 
 
-def test_removing_twice_is_once(files: Files) -> None:
+def test_remove_is_idempotent(files: Files) -> None:
     files.write("x", OLD)
     files.remove("x")
     files.remove("x")
     assert files.names() == []
 
 
-def test_many_parts_are_read_part_by_part(files: Files) -> None:
+def test_parts_are_read_one_by_one(files: Files) -> None:
     parts = [
         pa.table({"number": range(start, start + 40_000), "word": ["w"] * 40_000}) for start in (0, 40_000, 80_000)
     ]
@@ -75,14 +75,14 @@ def test_many_parts_are_read_part_by_part(files: Files) -> None:
 @pytest.mark.parametrize(
     ("start", "count"), [(0, 10), (250_000, 600_000), (999_990, 10), (999_990, 50), (2_000_000, 5)]
 )
-def test_bytes_are_read_from_anywhere(files: Files, start: int, count: int) -> None:
+def test_bytes_are_read_from_any_position(files: Files, start: int, count: int) -> None:
     written = np.random.default_rng(1).integers(0, 256, 1_000_000, np.uint8)
     files.write_bytes("x.bin", (part.data for part in np.split(written, [0, 7, 300_000])))
     assert files.names() == ["x.bin"]
     assert files.read_bytes("x.bin", start, count).tobytes() == written[start : start + count].tobytes()
 
 
-def test_what_is_being_read_stays_as_it_was(files: Files) -> None:
+def test_open_file_is_unaffected_by_later_writes(files: Files) -> None:
     rows = 100_000
     files.write("x", pa.table({"number": range(rows)}))
     with files.opened("x") as file:
@@ -92,7 +92,7 @@ def test_what_is_being_read_stays_as_it_was(files: Files) -> None:
     assert files.names() == []
 
 
-def test_a_link_is_as_good_as_a_copy(files: Files, elsewhere: Files) -> None:
+def test_link_keeps_its_content_like_a_copy(files: Files, elsewhere: Files) -> None:
     files.write("x", OLD)
     elsewhere.write("y", NEW)
     elsewhere.link("y", files, "x")
@@ -104,7 +104,7 @@ def test_a_link_is_as_good_as_a_copy(files: Files, elsewhere: Files) -> None:
         elsewhere.link("z", files, "x")
 
 
-def test_a_missing_file_is_one_sentence(files: Files) -> None:
+def test_missing_file_is_reported(files: Files) -> None:
     for look in (files.read, files.rows, files.schema):
         with pytest.raises(WorkspaceError, match="missing or damaged"):
             look("x")
@@ -112,7 +112,7 @@ def test_a_missing_file_is_one_sentence(files: Files) -> None:
         files.read_bytes("x.bin", 0, 1)
 
 
-def test_files_are_found_and_deleted_by_how_their_names_begin(files: Files) -> None:
+def test_files_are_listed_and_removed_by_prefix(files: Files) -> None:
     for name in ("a_1", "a_2", "b_1", "a%"):
         files.write(name, OLD)
     assert files.names("a_") == ["a_1.parquet", "a_2.parquet"]

@@ -1,4 +1,4 @@
-"""Locks follow life: a living holder is never robbed, a dead one is replaced, whatever clocks and process ids say."""
+"""A living holder keeps its lock and a dead one loses it, whatever clocks and process IDs say."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def theirs(engine: Engine) -> Locks:
 
 
 def put_elsewhere(engine: Engine, **values: object) -> None:
-    """Let the holder be in a container with the same host name, whose process number is that of nobody here."""
+    """Make the holder look like one in a container with the same host name, with an unknown process ID."""
     row = {"place": "another boot or namespace", "process": "999999999:1", **values}
     with engine.begin() as database:
         database.execute(update(locks).values(row))
@@ -59,22 +59,22 @@ def until(condition: Callable[[], bool]) -> bool:
     return any(condition() or pause.wait(0.02) for _ in range(500))
 
 
-def beat_of(holding: Locks) -> int:
+def heartbeat_of(holding: Locks) -> int:
     holder = holding.holder(NAME)
     assert holder is not None
     return holder.beat
 
 
-def test_a_holder_is_heard_of_while_it_waits(mine: Locks) -> None:
+def test_holder_sends_heartbeats_while_it_waits(mine: Locks) -> None:
     assert mine.take(NAME, "run") is None
-    before = beat_of(mine)
-    assert until(lambda: beat_of(mine) > before + 2)
+    before = heartbeat_of(mine)
+    assert until(lambda: heartbeat_of(mine) > before + 2)
     mine.release("run")
     assert mine.holder(NAME) is None
 
 
 @pytest.mark.parametrize("set_by", [timedelta(0), HOUR, -HOUR, 900 * 24 * HOUR], ids=str)
-def test_a_living_holder_elsewhere_is_never_robbed_however_its_clock_is_set(
+def test_living_holder_elsewhere_keeps_its_lock_whatever_its_clock_says(
     engine: Engine, mine: Locks, theirs: Locks, set_by: timedelta
 ) -> None:
     assert theirs.take(NAME, "their run") is None
@@ -92,19 +92,19 @@ def test_a_living_holder_elsewhere_is_never_robbed_however_its_clock_is_set(
 
 
 @pytest.mark.parametrize("set_by", [HOUR, -HOUR, 900 * 24 * HOUR], ids=str)
-def test_a_dead_holder_elsewhere_is_replaced_however_the_clock_is_set(
+def test_dead_holder_elsewhere_is_replaced_whatever_its_clock_says(
     engine: Engine, mine: Locks, theirs: Locks, set_by: timedelta
 ) -> None:
     assert theirs.take(NAME, "their run") is None
-    holder = died(theirs)
+    holder = let_die(theirs)
     put_elsewhere(engine, seen_at=holder.seen_at + set_by)
     assert mine.take(NAME, "my run") is None
     assert mine.holder_of_run("their run") is None
     mine.release("my run")
 
 
-def died(holding: Locks) -> module.Holder:
-    """Let a holder die: nothing is heard of it any more."""
+def let_die(holding: Locks) -> module.Holder:
+    """Stop the heartbeat of a holder."""
     thread = holding._thread  # noqa: SLF001 - it ends with its process
     holding._ended.set()  # noqa: SLF001
     if thread is not None:
@@ -114,11 +114,11 @@ def died(holding: Locks) -> module.Holder:
     return holder
 
 
-def test_a_holder_elsewhere_that_was_heard_of_lately_is_not_waited_for(
+def test_take_does_not_wait_for_a_holder_elsewhere_seen_recently(
     engine: Engine, mine: Locks, theirs: Locks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     theirs.take(NAME, "their run")
-    died(theirs)
+    let_die(theirs)
     put_elsewhere(engine)
     monkeypatch.setattr(mine, "_is_silent", lambda *_: pytest.fail("waited"))
     found = mine.take(NAME, "my run")
@@ -126,7 +126,7 @@ def test_a_holder_elsewhere_that_was_heard_of_lately_is_not_waited_for(
     assert found.is_alive
 
 
-def test_a_dead_holder_is_replaced_within_two_minutes() -> None:
+def test_dead_holder_is_replaced_within_two_minutes() -> None:
     source = Path(module.__file__).read_text("utf-8")
     times = {name: float(source.split(f"\n{name} = ")[1].split("\n")[0]) for name in ("BEAT", "SILENCE", "WATCH")}
     assert times["SILENCE"] + times["WATCH"] <= 100
@@ -134,25 +134,25 @@ def test_a_dead_holder_is_replaced_within_two_minutes() -> None:
     assert times["SILENCE"] > 3 * times["BEAT"]
 
 
-def test_a_process_of_this_place_that_has_ended_is_replaced_at_once(engine: Engine, mine: Locks, theirs: Locks) -> None:
+def test_ended_process_in_the_same_place_is_replaced_at_once(engine: Engine, mine: Locks, theirs: Locks) -> None:
     theirs.take(NAME, "their run")
-    died(theirs)
+    let_die(theirs)
     with engine.begin() as database:
         database.execute(update(locks).values(process="999999999:1"))
     assert mine.take(NAME, "my run") is None
     mine.release("my run")
 
 
-def test_a_process_number_that_was_given_again_is_another_process() -> None:
+def test_reused_process_id_is_a_different_process() -> None:
     name = processes.process_name(os.getpid())
     assert processes.is_running(name)
     assert not processes.is_running(f"{os.getpid()}:12")
     assert not processes.is_running("999999999:1")
 
 
-def test_a_lock_that_was_lost_is_told_to_the_one_who_held_it(engine: Engine, mine: Locks, theirs: Locks) -> None:
+def test_holder_learns_that_its_lock_was_taken_over(engine: Engine, mine: Locks, theirs: Locks) -> None:
     theirs.take(NAME, "their run")
-    holder = died(theirs)
+    holder = let_die(theirs)
     put_elsewhere(engine, seen_at=holder.seen_at - HOUR)
     assert mine.take(NAME, "my run") is None
     with pytest.raises(LockLostError, match="Another process took this work over"):
@@ -162,7 +162,7 @@ def test_a_lock_that_was_lost_is_told_to_the_one_who_held_it(engine: Engine, min
     mine.release("my run")
 
 
-def test_what_cannot_be_given_back_at_once_is_given_back_later(mine: Locks, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_release_is_repeated_later(mine: Locks, monkeypatch: pytest.MonkeyPatch) -> None:
     mine.take(NAME, "run")
     with monkeypatch.context() as away:
         away.setattr(mine, "_delete", _fail)
@@ -176,7 +176,7 @@ def _fail(*_: object) -> None:
 
 
 def in_a_process(workspace: Workspace, code: str, *before: str) -> str:
-    """Return what a process prints that opens the workspace."""
+    """Return what a process that opened the workspace prints."""
     del workspace
     start = "import os\nfrom ci_magics.workspace.store import open_workspace\nlocks = open_workspace().locks\n"
     done = subprocess.run(
@@ -185,7 +185,7 @@ def in_a_process(workspace: Workspace, code: str, *before: str) -> str:
     return done.stdout.strip()
 
 
-def test_the_child_of_a_fork_holds_nothing(workspace: Workspace) -> None:
+def test_forked_child_holds_no_locks_of_its_parent(workspace: Workspace) -> None:
     printed = in_a_process(
         workspace,
         """
@@ -206,7 +206,7 @@ def test_the_child_of_a_fork_holds_nothing(workspace: Workspace) -> None:
     assert workspace.locks.holder(NAME) is None
 
 
-def test_the_child_of_a_fork_can_hold_locks_itself(workspace: Workspace) -> None:
+def test_forked_child_can_take_locks(workspace: Workspace) -> None:
     printed = in_a_process(
         workspace,
         """
@@ -225,22 +225,22 @@ def test_the_child_of_a_fork_can_hold_locks_itself(workspace: Workspace) -> None
 UNSHARED = ("unshare", "--pid", "--fork", "--kill-child")
 
 
-def may_unshare() -> bool:
+def can_unshare() -> bool:
     try:
         return subprocess.run([*UNSHARED, "true"], check=False, capture_output=True).returncode == 0
     except OSError:
         return False
 
 
-@pytest.mark.skipif(not may_unshare(), reason="namespaces cannot be made here")
+@pytest.mark.skipif(not can_unshare(), reason="namespaces cannot be made here")
 @pytest.mark.parametrize("own_proc", [True, False], ids=["own proc", "proc of the host"])
 class TestNamespaces:
-    """Containers with the same host name, whose process ids mean nothing outside."""
+    """Containers with the same host name, whose process IDs mean nothing outside."""
 
     def before(self, *, own_proc: bool) -> tuple[str, ...]:
         return (*UNSHARED, "--mount-proc") if own_proc else UNSHARED
 
-    def test_a_living_holder_outside_is_not_robbed_from_inside(
+    def test_living_holder_outside_keeps_its_lock_from_inside(
         self, workspace: Workspace, mine: Locks, own_proc: bool
     ) -> None:
         mine.take(NAME, "run outside")
@@ -249,7 +249,7 @@ class TestNamespaces:
         mine.release("run outside")
         assert printed == "run outside True"
 
-    def test_a_living_holder_inside_is_not_robbed_and_a_dead_one_is_replaced(
+    def test_living_holder_inside_keeps_its_lock_and_a_dead_one_is_replaced(
         self, workspace: Workspace, mine: Locks, own_proc: bool, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         code = (
@@ -266,7 +266,7 @@ class TestNamespaces:
         try:
             assert inside.stdout is not None
             assert inside.stdout.readline().strip() == "None"
-            monkeypatch.setattr(module, "SILENCE", 0.0)  # as after a change of the clock: only watching helps
+            monkeypatch.setattr(module, "SILENCE", 0.0)  # as after a clock change, so that only watching tells
             for _ in range(3):
                 found = mine.take(NAME, "outside")
                 assert found is not None

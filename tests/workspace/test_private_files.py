@@ -22,14 +22,14 @@ def files(tmp_path: Path) -> PrivateFiles:
     return PrivateFiles(tmp_path / "ledgers")
 
 
-def test_only_the_owner_can_read(files: PrivateFiles) -> None:
+def test_only_the_owner_can_read_files(files: PrivateFiles) -> None:
     files.write("x", OLD)
     files.write("x", NEW)
     assert mode(files.root) == 0o700
     assert mode(files.root / "x.parquet") == 0o600
 
 
-def test_an_interrupted_write_leaves_the_old_table(files: PrivateFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_write_keeps_the_old_table(files: PrivateFiles, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(_descriptor: int) -> None:
         raise KeyboardInterrupt
 
@@ -42,7 +42,7 @@ def test_an_interrupted_write_leaves_the_old_table(files: PrivateFiles, monkeypa
 
 
 @pytest.mark.parametrize("content", [None, b"", b"PAR1 but no more"])
-def test_a_missing_or_damaged_file_is_one_sentence(files: PrivateFiles, content: bytes | None) -> None:
+def test_missing_or_damaged_file_is_reported(files: PrivateFiles, content: bytes | None) -> None:
     if content is not None:
         (files.root / "x.parquet").write_bytes(content)
     with pytest.raises(WorkspaceError, match="missing or damaged") as refused:
@@ -51,14 +51,14 @@ def test_a_missing_or_damaged_file_is_one_sentence(files: PrivateFiles, content:
     assert str(files.root) not in str(refused.value)
 
 
-def test_a_folder_that_went_away_is_one_sentence(files: PrivateFiles) -> None:
+def test_missing_folder_is_reported(files: PrivateFiles) -> None:
     files.root.rmdir()
     with pytest.raises(WorkspaceError, match="cannot be written") as refused:
         files.write("x", OLD)
     assert "CI_MAGICS_WORKSPACE" in refused.value.next_step
 
 
-def test_a_file_in_the_place_of_the_folder_is_one_sentence(tmp_path: Path) -> None:
+def test_file_in_place_of_the_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(WorkspaceError, match="folder cannot be created") as refused:

@@ -44,7 +44,7 @@ CONNECTION = Connection(
 CONSENT = Consent("a1", "c1", "data_privacy", "2026-11", "ada", NOW)
 
 
-def test_what_is_put_comes_back_the_same(workspace: Workspace) -> None:
+def test_record_is_read_back_unchanged(workspace: Workspace) -> None:
     workspace.segments.put(SEGMENT)
     workspace.connections.put(CONNECTION)
     workspace.connections.consents.put(CONSENT)
@@ -53,14 +53,14 @@ def test_what_is_put_comes_back_the_same(workspace: Workspace) -> None:
     assert workspace.connections["Contoso EU"].agreed
 
 
-def test_a_moment_comes_back_in_utc(workspace: Workspace) -> None:
+def test_timestamp_is_read_back_in_utc(workspace: Workspace) -> None:
     there = NOW.astimezone(timezone(timedelta(hours=5)))
     workspace.segments.put(replace(SEGMENT, created_at=there))
     kept = workspace.segments["Big spenders"].created_at
     assert (kept, kept.tzinfo) == (NOW, UTC)
 
 
-def test_another_process_finds_it_again(workspace: Workspace) -> None:
+def test_another_process_finds_the_record(workspace: Workspace) -> None:
     workspace.segments.put(SEGMENT)
     code = "import ci_magics as ci; print(*ci.open_workspace().store.segments.names(), sep=', ')"
     found = subprocess.run(
@@ -69,7 +69,7 @@ def test_another_process_finds_it_again(workspace: Workspace) -> None:
     assert found.stdout == "Big spenders\n"
 
 
-def test_one_of_the_same_id_is_replaced(workspace: Workspace) -> None:
+def test_record_with_the_same_id_is_replaced(workspace: Workspace) -> None:
     workspace.segments.put(SEGMENT)
     workspace.segments.put(replace(SEGMENT, rows=9))
     assert [each.rows for each in workspace.segments] == [9]
@@ -78,7 +78,7 @@ def test_one_of_the_same_id_is_replaced(workspace: Workspace) -> None:
     assert list(workspace.segments) == []
 
 
-def test_they_are_listed_by_name(workspace: Workspace) -> None:
+def test_records_are_listed_by_name(workspace: Workspace) -> None:
     for number, name in enumerate(["Lapsed", "Big spenders", "New"]):
         workspace.segments.put(replace(SEGMENT, id=str(number), name=name))
     assert workspace.segments.names() == ["Big spenders", "Lapsed", "New"]
@@ -88,7 +88,7 @@ def test_they_are_listed_by_name(workspace: Workspace) -> None:
     assert repr(workspace.connections) == "1 connection: 'Contoso EU'"
 
 
-def test_a_name_is_there_or_not(workspace: Workspace) -> None:
+def test_contains_and_get_look_up_by_name(workspace: Workspace) -> None:
     workspace.segments.put(SEGMENT)
     assert "Big spenders" in workspace.segments
     assert "Lapsed" not in workspace.segments
@@ -97,7 +97,7 @@ def test_a_name_is_there_or_not(workspace: Workspace) -> None:
 
 
 @pytest.mark.parametrize(("wrong", "nearest"), [("big spender", "Big spenders"), ("Something else", None)])
-def test_the_nearest_name_is_offered(workspace: Workspace, wrong: str, nearest: str | None) -> None:
+def test_unknown_name_suggests_the_nearest(workspace: Workspace, wrong: str, nearest: str | None) -> None:
     workspace.segments.put(SEGMENT)
     with pytest.raises(NotFoundError, match=f"There is no segment '{wrong}'") as refused:
         workspace.segments[wrong]
@@ -106,20 +106,20 @@ def test_the_nearest_name_is_offered(workspace: Workspace, wrong: str, nearest: 
     assert "ci.segment(NAME, FRAME)" in refused.value.next_step
 
 
-def test_an_address_in_the_place_of_a_name_is_not_repeated(workspace: Workspace) -> None:
+def test_address_given_as_name_is_not_repeated(workspace: Workspace) -> None:
     with pytest.raises(NotFoundError) as refused:
         workspace.connections["jan@contoso.com"]
     assert "@" not in str(refused.value)
 
 
-def test_they_are_chosen_by_what_they_hold(workspace: Workspace) -> None:
+def test_records_are_selected_by_field_values(workspace: Workspace) -> None:
     workspace.segments.put(SEGMENT)
     workspace.segments.put(replace(SEGMENT, id="2", name="Lapsed", created_by="bob"))
     assert [each.name for each in workspace.segments.where(created_by="bob")] == ["Lapsed"]
     assert workspace.segments.where(created_by="eve") == []
 
 
-def test_the_last_one_of_each_is_found(workspace: Workspace) -> None:
+def test_latest_record_of_each_group_is_found(workspace: Workspace) -> None:
     for number, (name, hour) in enumerate([("Weekly", 3), ("Daily", 1), ("Weekly", 2), ("Daily", 4)]):
         workspace.counts.put(SegmentCount(str(number), name, number, NOW + timedelta(hours=hour)))
     assert {each.segment_name: each.id for each in workspace.counts.last_of_each("segment_name")} == {
@@ -130,7 +130,7 @@ def test_the_last_one_of_each_is_found(workspace: Workspace) -> None:
     assert workspace.counts.where_in("rows", set()) == []
 
 
-def test_a_shelf_is_a_frame(workspace: Workspace) -> None:
+def test_repository_converts_to_a_frame(workspace: Workspace) -> None:
     empty = workspace.segments.to_frame()
     workspace.segments.put(SEGMENT)
     frame = workspace.segments.to_frame()
@@ -140,26 +140,26 @@ def test_a_shelf_is_a_frame(workspace: Workspace) -> None:
     assert frame["created_at"][0] == NOW
 
 
-def test_the_consents_of_a_connection_go_with_it(workspace: Workspace) -> None:
+def test_removing_a_connection_removes_its_consents(workspace: Workspace) -> None:
     workspace.connections.put(CONNECTION)
     workspace.connections.consents.put(CONSENT)
     workspace.connections.remove("c1")
     assert list(workspace.connections.consents) == []
 
 
-def test_a_withdrawn_consent_does_not_count(workspace: Workspace) -> None:
+def test_withdrawn_consent_does_not_count(workspace: Workspace) -> None:
     workspace.connections.put(CONNECTION)
     workspace.connections.consents.put(replace(CONSENT, withdrawn_by="bob", withdrawn_at=NOW))
     kept = workspace.connections["Contoso EU"]
     assert (kept.agreed, kept.consents[0].withdrawn_by) == (False, "bob")
 
 
-def test_a_connection_tells_where_data_goes_and_no_sign_in() -> None:
+def test_connection_repr_shows_the_destination_and_no_sign_in() -> None:
     assert repr(CONNECTION).startswith("EMULATOR: nothing left this machine\n")
     assert repr(replace(CONNECTION, environment="production")).startswith("PRODUCTION: Contoso (111)\n")
     assert "somebody" not in repr(CONNECTION)
 
 
-def test_workspaces_are_apart(workspace: Workspace, tmp_path: Path) -> None:
+def test_workspaces_are_independent(workspace: Workspace, tmp_path: Path) -> None:
     workspace.segments.put(SEGMENT)
     assert list(open_workspace(tmp_path / "other").segments) == []

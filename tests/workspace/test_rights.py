@@ -13,11 +13,11 @@ def test_every_table_has_rights() -> None:
     assert set(TABLES) == set(metadata.tables)
 
 
-def test_what_everybody_reads_of_a_connection_is_its_name_and_type() -> None:
+def test_everyone_can_read_only_id_name_and_environment_of_connections() -> None:
     assert TABLES["connections"].columns == ("id", "name", "environment")
 
 
-def test_on_sqlite_roles_are_guidance(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+def test_roles_cannot_be_enforced_on_sqlite(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(WorkspaceError, match="on SQLite they are guidance") as refused:
         workspace.enforce_roles()
     assert "PostgreSQL" in refused.value.next_step

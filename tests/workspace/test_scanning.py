@@ -1,4 +1,4 @@
-"""The scanner finds what it looks for: a search that cannot fail would prove nothing."""
+"""The scanner finds what it looks for: a scan that cannot fail would prove nothing."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ WAYS: dict[str, Callable[[str], bytes]] = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_an_address_is_found_however_it_is_written(way: str, tmp_path: Path) -> None:
+def test_address_is_found_in_every_encoding(way: str, tmp_path: Path) -> None:
     scanner = Scanner({"address": SECRET})
     packed = WAYS[way](EMAIL)
     data = packed if "zip" in way else b"before " + packed + b" after"
@@ -56,7 +56,7 @@ def test_an_address_is_found_however_it_is_written(way: str, tmp_path: Path) -> 
     assert scanner.found_in_folder(tmp_path) == {"below/file.bin": {"address"}}
 
 
-def test_tokens_are_found_by_their_letters_and_nothing_else_is() -> None:
+def test_tokens_are_found_and_other_text_is_not() -> None:
     scanner = Scanner({"token": "aB3_-xYz90QwErTy", "address": SECRET})
     assert scanner.found(b"Bearer aB3_-xYz90QwErTy") == {"token"}
     assert scanner.found(b"Bearer aB3_-xYz90QwErTz, j\xe2\x80\xa2\xe2\x80\xa2\xe2\x80\xa2@contoso.com") == set()
@@ -75,7 +75,7 @@ def test_addresses_in_databases_tables_and_names_are_found(tmp_path: Path) -> No
     assert scanner.found(as_bytes([({"facts": [EMAIL]},)])) == {"address"}
 
 
-def test_the_relay_remembers_what_was_handed_out(emulator: object) -> None:
+def test_relay_remembers_issued_tokens(emulator: object) -> None:
     url = emulator.base_url  # type: ignore[attr-defined]
     with relay_to(url) as relay:
         form = {"grant_type": "refresh_token", "refresh_token": emulator.refresh_token, "client_id": "x"}  # type: ignore[attr-defined]

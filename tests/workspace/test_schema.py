@@ -23,7 +23,7 @@ from ci_magics.workspace.tables import metadata
 
 HASH = "ab" * 32
 
-# What a workspace of the first version holds, and how its tables were made then.
+# A workspace of the first version, with its tables as they were created then.
 FIRST_VERSION = """
 CREATE TABLE schema_versions (version INTEGER PRIMARY KEY);
 INSERT INTO schema_versions VALUES (1);
@@ -90,25 +90,25 @@ def revision(engine: Engine) -> object:
         return database.execute(text("SELECT version_num FROM alembic_version")).scalars().all()
 
 
-def test_the_revisions_make_the_tables(engine: Engine) -> None:
+def test_migrations_create_the_current_tables(engine: Engine) -> None:
     migrated(engine)
     assert differences(engine) == []
     assert revision(engine) == [revisions()[-1]]
 
 
-def test_a_new_workspace_has_the_tables_and_the_last_revision(engine: Engine) -> None:
+def test_new_workspace_has_the_current_tables_and_revision(engine: Engine) -> None:
     opened(engine)
     assert differences(engine) == []
     assert revision(engine) == [revisions()[-1]]
 
 
-def test_a_difference_would_be_seen(engine: Engine) -> None:
+def test_schema_difference_is_detected(engine: Engine) -> None:
     opened(engine)
     execute(engine, "ALTER TABLE runs ADD COLUMN mood VARCHAR(10);\nDROP TABLE locks")
     assert len(differences(engine)) == 2
 
 
-def test_a_workspace_of_the_first_version_is_taken_over(tmp_path: Path) -> None:
+def test_workspace_of_the_first_version_is_upgraded(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "workspace.sqlite") as database:
         database.executescript(FIRST_VERSION)
     workspace = open_workspace(tmp_path)
@@ -122,7 +122,7 @@ def test_a_workspace_of_the_first_version_is_taken_over(tmp_path: Path) -> None:
     assert len(workspace.pushes) == 0
 
 
-def test_consent_columns_of_an_early_segment_are_known_by_their_new_form(tmp_path: Path) -> None:
+def test_consent_columns_of_an_early_segment_are_converted(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "workspace.sqlite") as database:
         database.executescript(FIRST_VERSION.replace("'{}', '{}', '[]', 'eva'", """'{}', '{}', '["OptIn"]', 'eva'"""))
     (segment,) = open_workspace(tmp_path).segments
@@ -130,7 +130,7 @@ def test_consent_columns_of_an_early_segment_are_known_by_their_new_form(tmp_pat
 
 
 @pytest.mark.parametrize("version", [1, 2, 3, 4])
-def test_a_workspace_from_before_alembic_goes_on_where_it_was(engine: Engine, version: int) -> None:
+def test_workspace_from_before_alembic_is_upgraded_from_its_version(engine: Engine, version: int) -> None:
     with engine.begin() as database:
         upgrade(database, to=f"{version:04}")
         database.execute(text("DROP TABLE alembic_version"))
@@ -141,14 +141,16 @@ def test_a_workspace_from_before_alembic_goes_on_where_it_was(engine: Engine, ve
 
 
 @pytest.mark.parametrize("make", [opened, migrated])
-def test_the_audit_log_refuses_changes_however_it_was_made(engine: Engine, make: Callable[[Engine], None]) -> None:
+def test_audit_log_refuses_changes_in_new_and_migrated_workspaces(
+    engine: Engine, make: Callable[[Engine], None]
+) -> None:
     make(engine)
     execute(engine, "INSERT INTO audit_entries VALUES (1, 'a', '2026-11-01 10:00:00', 'eva', 'forget', 'x', '{}')")
     with pytest.raises(DBAPIError, match="only ever added to"):
         execute(engine, "DELETE FROM audit_entries")
 
 
-def test_an_audit_log_of_an_earlier_version_names_nobody_any_more_and_still_refuses_changes(engine: Engine) -> None:
+def test_upgrade_masks_personal_data_in_the_audit_log(engine: Engine) -> None:
     with engine.begin() as database:
         upgrade(database, to=revisions()[revisions().index("0018") - 1])
     facts = json.dumps({"old_name": "to zq7m@contoso.com", "members": 3, "names": ["All", "zq7m@contoso.com"]})
@@ -182,14 +184,14 @@ def test_an_audit_log_of_an_earlier_version_names_nobody_any_more_and_still_refu
         assert found == []
 
 
-def test_what_comes_with_new_or_changed_tables_comes_once(engine: Engine) -> None:
+def test_callback_for_changed_tables_runs_once(engine: Engine) -> None:
     times: list[SqlConnection] = []
     bring_up_to_date(engine, then=times.append)
     bring_up_to_date(engine, then=times.append)
     assert len(times) == 1
 
 
-def test_programs_from_before_alembic_are_told_of_a_newer_version(engine: Engine) -> None:
+def test_programs_from_before_alembic_see_a_newer_version(engine: Engine) -> None:
     opened(engine)
     with engine.connect() as database:
         assert database.execute(text("SELECT max(version) FROM schema_versions")).scalar() == 5
@@ -202,7 +204,7 @@ def test_programs_from_before_alembic_are_told_of_a_newer_version(engine: Engine
         "CREATE TABLE schema_versions (version INTEGER PRIMARY KEY);\nINSERT INTO schema_versions VALUES (1000)",
     ],
 )
-def test_a_newer_workspace_is_refused_and_left_as_it_is(engine: Engine, newer: str) -> None:
+def test_newer_workspace_is_refused_and_left_unchanged(engine: Engine, newer: str) -> None:
     execute(engine, newer)
     before = inspect(engine).get_table_names()
     with pytest.raises(WorkspaceError, match="newer version of ci-magics") as refused:
@@ -211,7 +213,7 @@ def test_a_newer_workspace_is_refused_and_left_as_it_is(engine: Engine, newer: s
     assert inspect(engine).get_table_names() == before
 
 
-def test_a_migration_that_fails_changes_nothing(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_migration_changes_nothing(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_arguments: object, **_options: object) -> None:
         raise KeyboardInterrupt
 
@@ -226,15 +228,15 @@ def test_a_migration_that_fails_changes_nothing(engine: Engine, monkeypatch: pyt
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("workspace")
-def test_a_workspace_that_is_new_or_up_to_date_is_opened_without_alembic(tmp_path: Path) -> None:
+def test_new_or_current_workspace_is_opened_without_alembic(tmp_path: Path) -> None:
     code = "import sys, ci_magics as ci; ci.open_workspace(sys.argv[1]).store; print('alembic' in sys.modules)"
     for folder in (tmp_path / "new", tmp_path / "workspace"):
         command = [sys.executable, "-c", code, str(folder)]
         assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "False\n"
 
 
-def test_the_revisions_are_one_chain() -> None:
-    """Two that follow the same one would leave workspaces at either of them."""
+def test_migrations_form_one_chain() -> None:
+    """If two revisions had the same parent, workspaces would stop at either of them."""
     paths = sorted((SCRIPTS / "versions").glob("[0-9]*.py"))
     assert [path.name[:4] for path in paths] == revisions()
     before = "None"

@@ -1,4 +1,4 @@
-"""A workspace of an earlier version may hold secrets in the addresses of databases: they go when it is opened."""
+"""Secrets in database addresses of earlier versions are removed when the workspace is opened."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ VALUES (:user, 'administrator', :user, '2026-11-01 10:00:00.000000')"""
 
 
 def before_the_revision(folder: Path) -> Engine:
-    """Return the database of a workspace as it was before addresses were taken out."""
+    """Return the database of a workspace as it was before the revision that removes secrets."""
     (folder / "workspace").mkdir(mode=0o700)
     engine = create_engine(f"sqlite:///{folder / 'workspace' / 'workspace.sqlite'}")
     with engine.begin() as database:
@@ -38,7 +38,7 @@ def definition(address: str) -> dict[str, object]:
 
 @pytest.mark.matrix
 @pytest.mark.parametrize("where", WITH_SECRETS)
-def test_no_byte_of_the_secret_is_left(where: str, tmp_path: Path) -> None:
+def test_no_byte_of_the_secret_remains(where: str, tmp_path: Path) -> None:
     engine = before_the_revision(tmp_path)
     kept = json.dumps(definition(WITH_SECRETS[where]))
     segment = {"definition": kept, "record": json.dumps({"name": "Old", "definition": json.loads(kept)})}
@@ -53,7 +53,7 @@ def test_no_byte_of_the_secret_is_left(where: str, tmp_path: Path) -> None:
     assert found == []
 
 
-def test_users_whose_names_are_addresses_get_marks_and_keep_their_rights(
+def test_users_named_by_addresses_are_masked_and_keep_their_roles(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address = "zq7person@contoso.com"

@@ -1,4 +1,4 @@
-"""A workspace that cannot be opened or written says why, and only what is true."""
+"""A workspace that cannot be opened or written gives the cause, and only that cause."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ci_magics.workspace.storage_errors import cannot_open, cannot_write
 from ci_magics.workspace.store import open_workspace
 
 
-def not_opened(location: str | Path) -> str:
+def open_error(location: str | Path) -> str:
     with pytest.raises(WorkspaceError) as caught:
         open_workspace(location)
     return str(caught.value)
@@ -29,22 +29,22 @@ def not_opened(location: str | Path) -> str:
         ("postgresql://there:port/x", "neither a folder nor the address of a database"),
     ],
 )
-def test_an_address_that_is_none_is_named(location: str, words: str) -> None:
-    assert words in not_opened(location)
+def test_invalid_address_is_reported(location: str, words: str) -> None:
+    assert words in open_error(location)
 
 
-def test_a_server_that_does_not_answer_is_named() -> None:
-    assert "its server does not answer" in not_opened("postgresql+psycopg2://nobody@127.0.0.1:9/x?connect_timeout=2")
+def test_unreachable_server_is_reported() -> None:
+    assert "its server does not answer" in open_error("postgresql+psycopg2://nobody@127.0.0.1:9/x?connect_timeout=2")
 
 
-def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+def test_damaged_database_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "workspace.sqlite").write_bytes(b"no database" * 1000)
-    assert "its file is damaged or not a workspace" in not_opened(tmp_path)
+    assert "its file is damaged or not a workspace" in open_error(tmp_path)
 
 
-def test_a_file_in_the_place_of_a_folder_is_named(tmp_path: Path) -> None:
+def test_file_in_place_of_the_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    assert "a file is where a folder should be" in not_opened(tmp_path / "file")
+    assert "a file is where a folder should be" in open_error(tmp_path / "file")
 
 
 @pytest.mark.parametrize(
@@ -68,21 +68,21 @@ def test_a_file_in_the_place_of_a_folder_is_named(tmp_path: Path) -> None:
         ("something new", "its database reports an error (RuntimeError)"),
     ],
 )
-def test_what_a_database_says_is_told_in_our_words(words: str, told: str) -> None:
+def test_database_error_is_translated(words: str, told: str) -> None:
     said = str(cannot_open(OperationalError("SELECT 1", {}, RuntimeError(words))))
     assert told in said
     assert "jan" not in said
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EIO, errno.ENAMETOOLONG, 9999])
-def test_a_file_that_cannot_be_written_names_one_cause(number: int) -> None:
+def test_write_error_names_one_cause(number: int) -> None:
     said = str(cannot_write(OSError(number, os.strerror(number))))
     assert ("full" in said) is (number == errno.ENOSPC)
     assert ("Free up space" in said) is (number == errno.ENOSPC)
     assert ("ask for permission" in said) is (number in (errno.EACCES, errno.EROFS, 9999))
 
 
-def test_a_folder_that_cannot_be_made_names_the_cause(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_error_creating_a_folder_names_the_cause(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def full(*_arguments: object, **_options: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 

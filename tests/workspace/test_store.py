@@ -18,7 +18,7 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_only_the_owner_can_read(tmp_path: Path) -> None:
+def test_only_the_owner_can_read_the_workspace(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         workspace = open_workspace(tmp_path / "new" / "workspace")
@@ -31,25 +31,25 @@ def test_only_the_owner_can_read(tmp_path: Path) -> None:
     assert {mode(path) for path in everything if path.is_file()} == {0o600}
 
 
-def test_the_variable_names_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_variable_sets_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CI_MAGICS_WORKSPACE", str(tmp_path / "named"))
     assert open_workspace().folder == tmp_path / "named"
     assert open_workspace(tmp_path / "argument").folder == tmp_path / "argument"
 
 
-def test_without_it_the_folder_for_data_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_default_folder_is_the_user_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CI_MAGICS_WORKSPACE", raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
     assert tmp_path in open_workspace().folder.parents
 
 
-def test_a_tilde_is_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tilde_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     assert open_workspace("~/workspace").folder == tmp_path / "workspace"
 
 
-def test_the_same_folder_is_the_same_workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_same_folder_gives_the_same_workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert open_workspace("here") is open_workspace(tmp_path / "here")
     (tmp_path / "elsewhere").mkdir()
@@ -58,13 +58,13 @@ def test_the_same_folder_is_the_same_workspace(tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("name", ["a b", "100%", "what?", "a#b", "ünïcode"])
-def test_a_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
+def test_folder_can_have_any_name(tmp_path: Path, name: str) -> None:
     open_workspace(tmp_path / name)
     assert (tmp_path / name / "workspace.sqlite").exists()
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-def test_the_user_is_the_one_of_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_user_is_the_jupyterhub_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JUPYTERHUB_USER", "ada")
     assert open_workspace(tmp_path).user == "ada"
     monkeypatch.setenv("JUPYTERHUB_USER", "bob")
@@ -88,7 +88,7 @@ def _file_below(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("spoil", [_damaged, _folder_in_its_place, _dangling, _file_below])
-def test_what_cannot_be_opened_is_one_sentence(tmp_path: Path, spoil: Callable[[Path], None]) -> None:
+def test_unusable_folder_is_reported_in_one_sentence(tmp_path: Path, spoil: Callable[[Path], None]) -> None:
     spoil(tmp_path)
     with pytest.raises(WorkspaceError) as refused:
         open_workspace(tmp_path)
@@ -99,7 +99,7 @@ def test_what_cannot_be_opened_is_one_sentence(tmp_path: Path, spoil: Callable[[
 
 
 @pytest.mark.parametrize("url", ["nosuch://host/name", "sqlite:////no/such/folder/x.sqlite", "://"])
-def test_a_database_that_cannot_be_reached_is_one_sentence(
+def test_unreachable_database_is_reported_in_one_sentence(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
@@ -107,7 +107,7 @@ def test_a_database_that_cannot_be_reached_is_one_sentence(
         open_workspace(url)
 
 
-def test_a_password_in_the_address_is_not_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_password_in_the_address_is_not_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     with pytest.raises(WorkspaceError) as refused:
         open_workspace("nosuch://ada:hunter2@host/name")
@@ -121,7 +121,7 @@ def test_a_password_in_the_address_is_not_repeated(tmp_path: Path, monkeypatch: 
         *("sqlite:///file::memory:?cache=shared&uri=true", "sqlite:///file:x?mode=memory&uri=true"),
     ],
 )
-def test_a_workspace_in_memory_is_refused_and_leaves_nothing(
+def test_in_memory_workspace_is_refused_and_leaves_nothing(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
@@ -133,14 +133,14 @@ def test_a_workspace_in_memory_is_refused_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_files_of_a_database_elsewhere_are_beside_it_and_private(tmp_path: Path) -> None:
+def test_files_of_a_database_are_next_to_it_and_private(tmp_path: Path) -> None:
     workspace = open_workspace(f"sqlite:///{tmp_path}/team.sqlite")
     assert mode(tmp_path / "team.sqlite") == 0o600
     assert (mode(workspace.folder), workspace.folder) == (0o700, tmp_path / "team.files")
 
 
 @pytest.mark.slow
-def test_kernels_that_start_together_make_one_workspace(tmp_path: Path) -> None:
+def test_kernels_starting_together_create_one_workspace(tmp_path: Path) -> None:
     code = "import ci_magics as ci\nopen = ci.open_workspace\nprint('ready', flush=True)\ninput()\nprint(open())"
     kernels = [
         subprocess.Popen(
@@ -162,5 +162,5 @@ def test_kernels_that_start_together_make_one_workspace(tmp_path: Path) -> None:
     assert [kernel.communicate(timeout=60) for kernel in kernels] == [opened] * 6
 
 
-def test_its_picture_counts_in_words(tmp_path: Path) -> None:
+def test_workspace_repr_counts_its_contents(tmp_path: Path) -> None:
     assert repr(open_workspace(tmp_path)) == "Workspace: 0 connections; 0 segments; 0 runs"

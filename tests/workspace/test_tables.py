@@ -1,4 +1,4 @@
-"""A record is declared once: its table has a column for each stored field."""
+"""Records are declared once: a table has a column for each stored field of its record."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ NOT_STORED = {Connection: {"consents", "details_hidden"}, ExportRun: {"unknown"}
 
 
 @pytest.mark.parametrize(("kind", "table"), RECORDS, ids=lambda each: getattr(each, "__name__", ""))
-def test_a_table_has_the_stored_fields_of_its_record(kind: type, table: Table) -> None:
+def test_table_has_the_stored_fields_of_its_record(kind: type, table: Table) -> None:
     stored = {each.name for each in fields(kind)} - NOT_STORED.get(kind, set())
     assert set(table.columns.keys()) == stored
     assert list(table.primary_key.columns.keys()) == ["id"]
 
 
-def test_the_type_of_a_field_is_the_type_of_its_column() -> None:
+def test_column_type_follows_from_the_field_type() -> None:
     columns = tables.export_runs.columns
     assert isinstance(columns["reason"].type, Text)
     assert isinstance(columns["status"].type, String)
@@ -69,21 +69,21 @@ def test_the_type_of_a_field_is_the_type_of_its_column() -> None:
     assert isinstance(tables.pushes.columns["add_parts"].type, JSON)
 
 
-def test_only_a_field_that_may_be_none_may_be_null() -> None:
+def test_only_optional_fields_are_nullable() -> None:
     assert [name for name, each in tables.exports.columns.items() if each.nullable] == ["connection_id", "schedule"]
     schedule = tables.exports.columns["schedule"].type
     assert isinstance(schedule, JSON)
-    assert schedule.none_as_null  # no schedule is a null, and not the text "null"
+    assert schedule.none_as_null  # no schedule is stored as NULL, not as the text "null"
 
 
-def test_a_record_says_what_is_unique_looked_up_and_part_of_another() -> None:
+def test_records_declare_unique_indexed_and_foreign_keys() -> None:
     assert tables.segments.columns["name"].unique
     assert [each.name for each in tables.steps.indexes] == ["ix_steps_push_id"]
     (reference,) = tables.consents.foreign_keys
     assert (reference.target_fullname, reference.ondelete) == ("connections.id", "CASCADE")
 
 
-def test_records_do_not_load_the_database_library() -> None:
+def test_importing_records_does_not_load_sqlalchemy() -> None:
     code = (
         "import sys, ci_magics.workspace.export_models, ci_magics.workspace.models; print('sqlalchemy' in sys.modules)"
     )

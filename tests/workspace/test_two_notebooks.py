@@ -1,4 +1,4 @@
-"""Two notebooks on one workspace see the same emulator, whichever of the processes is killed."""
+"""Two notebooks on one workspace use the same emulator, even after a kernel or the emulator is killed."""
 
 from __future__ import annotations
 
@@ -52,9 +52,7 @@ def kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kernels
 
 
 @pytest.mark.parametrize("killed", ["kernel", "emulator", "kernel and emulator"])
-def test_a_push_that_was_cut_is_finished_in_the_other_notebook_as_if_nothing_had_happened(
-    kernels: Kernels, killed: str
-) -> None:
+def test_interrupted_push_is_completed_in_the_other_notebook(kernels: Kernels, killed: str) -> None:
     a, b = 0, 1
     kernels.one(a, PREPARE)
     seen = kernels.one(a, AUDIENCES)
@@ -72,7 +70,7 @@ def test_a_push_that_was_cut_is_finished_in_the_other_notebook_as_if_nothing_had
         os.kill(process_id, signal.SIGKILL)
     if killed == "emulator":
         assert exported() == ("done", "Completed")
-    _said(f"killed the {killed} at {half} of {PEOPLE} members")
+    _log(f"killed the {killed} at {half} of {PEOPLE} members")
     assert kernels.one(b, AUDIENCES) == seen
     assert (kernels.one(b, EMULATOR) == process_id) is ("emulator" not in killed)
     assert _sent(kernels.one(b, HELD)) >= half
@@ -83,7 +81,7 @@ def test_a_push_that_was_cut_is_finished_in_the_other_notebook_as_if_nothing_had
     assert set(kernels.one(b, MEMBERS).split()) == hashes(PEOPLE)
     after = kernels.one(b, PLAN)
     assert "add 0, remove 0" in after
-    _said(f"plan before: {planned}\nplan of the other notebook after the kill: {plan}\nplan at the end: {after}")
+    _log(f"plan before: {planned}\nplan of the other notebook after the kill: {plan}\nplan at the end: {after}")
 
 
 def _sent(held: list[tuple[str, int]]) -> int:
@@ -98,5 +96,5 @@ def _until(look: Callable[[], Any], fits: Callable[[Any], bool]) -> Any:
     return found
 
 
-def _said(text: str) -> None:
+def _log(text: str) -> None:
     logging.getLogger(__name__).info(text)  # shown with -o log_cli=true -o log_cli_level=INFO
