@@ -1,4 +1,4 @@
-"""A count in a sentence agrees with its noun and its verb, everywhere in the package."""
+"""Counts in sentences agree with their nouns and verbs, everywhere in the package."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import ci_magics
 from ci_magics.display.numbers import agreeing, counted_in_words
 
 PACKAGE = Path(ci_magics.__file__).parent
-#: A count that may be 1; one that is written in capitals is a limit.
+#: A count that can be 1; a name in capitals is a limit.
 _COUNT = r"(counted|len)\((?![A-Z_]+\))"
 _PLURAL = re.compile(
     r" (?:[a-z]+ )?(?:people|profiles|hashes|members|exports|rows|audiences|accounts|segments|addresses|keys|values|"
@@ -34,7 +34,7 @@ _PLURAL = re.compile(
         (2, "column name", "holds", "2 column names hold"),
     ],
 )
-def test_a_number_agrees_with_its_noun_and_its_verb(number: int, word: str, verb: str, said: str) -> None:
+def test_count_agrees_with_its_noun_and_verb(number: int, word: str, verb: str, said: str) -> None:
     assert counted_in_words(number, word, verb) == said
     assert agreeing(1, word) == word
 
@@ -49,7 +49,7 @@ def _counts_with_a_fixed_plural(path: Path) -> Iterator[str]:
                 yield f"{path.name}:{node.lineno}: {ast.unparse(node)}"
 
 
-def test_no_sentence_has_a_fixed_plural_behind_a_count() -> None:
+def test_no_sentence_has_a_fixed_plural_after_a_count() -> None:
     files = [path for path in PACKAGE.rglob("*.py") if "emulator" not in path.relative_to(PACKAGE).parts[:1]]
     assert len(files) > 300
     assert [found for path in files for found in _counts_with_a_fixed_plural(path)] == []

@@ -1,4 +1,4 @@
-"""A result declares its columns once: text, page, and DataFrame derive from them."""
+"""Results declare their columns once; text, HTML and DataFrames derive from them."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Headed(Lines):
 ALL = (Line("<b>Big</b>", ("a", "b"), 1234, MOMENT), Line("Small", (), None, MOMENT, active=False))
 
 
-def test_the_text_has_every_column_that_has_a_heading() -> None:
+def test_text_has_every_column_with_a_heading() -> None:
     assert repr(Lines(ALL)).splitlines() == [
         "All <lines>",
         "Name        Tags  Members  Part           Made              Length",
@@ -69,7 +69,7 @@ def test_the_text_has_every_column_that_has_a_heading() -> None:
     ]
 
 
-def test_a_page_shows_the_same_cells_escaped() -> None:
+def test_html_has_the_same_cells_escaped() -> None:
     page = Lines(ALL)._repr_html_()
     assert page.startswith("<div>All &lt;lines&gt;</div><div style=")
     assert page.endswith("<div>One &amp; all.</div>")
@@ -79,7 +79,7 @@ def test_a_page_shows_the_same_cells_escaped() -> None:
     assert "<b>Big" not in page
 
 
-def test_a_frame_has_the_values_and_not_what_is_shown_of_them() -> None:
+def test_frame_has_raw_values() -> None:
     frame = Lines(ALL).to_frame()
     assert list(frame.columns) == ["name", "tags", "members", "active", "made_at", "length"]
     assert frame["tags"].tolist() == [("a", "b"), ()]
@@ -89,7 +89,7 @@ def test_a_frame_has_the_values_and_not_what_is_shown_of_them() -> None:
     assert frame["length"].tolist() == [10, 5]
 
 
-def test_without_rows_there_is_a_sentence_and_an_empty_frame_with_the_same_columns() -> None:
+def test_empty_result_shows_a_sentence_and_converts_to_an_empty_frame() -> None:
     assert repr(Lines(())) == "All <lines>\nNo <line> yet.\nOne & all."
     assert (
         Lines(())._repr_html_()
@@ -98,23 +98,23 @@ def test_without_rows_there_is_a_sentence_and_an_empty_frame_with_the_same_colum
     pd.testing.assert_index_equal(Lines(()).to_frame().columns, Lines(ALL).to_frame().columns)
 
 
-def test_without_a_sentence_the_headings_remain() -> None:
+def test_empty_result_without_a_sentence_shows_its_headings() -> None:
     assert repr(Headed(())) == "All <lines>\nName  Tags  Members  Part  Made  Length"
     assert Headed(())._repr_html_().count("<th ") == 6
 
 
-def test_what_is_not_shown_is_in_the_frame() -> None:
+def test_hidden_rows_are_in_the_frame() -> None:
     found = Headed(ALL)
     assert "Small" not in repr(found)
     assert found._repr_html_().startswith("<b>Lines</b><div")
     assert found.to_frame()["name"].tolist() == ["<b>Big</b>", "Small"]
 
 
-def test_a_list_is_iterable_and_has_a_length() -> None:
+def test_result_is_iterable_and_has_a_length() -> None:
     assert list(Lines(ALL)) == [*ALL]
     assert len(Lines(ALL)) == 2
 
 
-def test_moments_are_shown_to_the_minute_or_the_day() -> None:
+def test_times_are_shown_to_the_minute_or_day() -> None:
     assert (as_minute(MOMENT), as_day(MOMENT)) == ("2026-11-30 08:05", "2026-11-30")
     assert as_minute(None) == as_day(None) == ""

@@ -1,4 +1,4 @@
-"""What a notebook shows of every result: one set of rules for all of them."""
+"""One set of rules for how notebooks show every kind of result."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _VOID = {"img", "br", "hr"}
 
 @pytest.fixture(scope="module")
 def examples(emulator_process: RunningEmulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """One value of each kind, made by the functions that a person calls, with names that would spoil a page."""
+    """Return one value of each kind, made by public functions, with names that would break unescaped HTML."""
     emulator_process.control("POST", "/reset")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CI_MAGICS_EMULATOR", emulator_process.base_url)
@@ -35,7 +35,7 @@ def examples(emulator_process: RunningEmulator, tmp_path_factory: pytest.TempPat
 
 
 class _Page(HTMLParser):
-    """Reads HTML strictly: what is opened is closed, in order."""
+    """Parses HTML strictly: every tag is closed, in order."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ KINDS = [kind.__name__ for kind in every_kind()]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_result_is_shown_alike(examples: dict[str, Any], kind: str) -> None:
+def test_every_result_has_html_text_and_a_summary(examples: dict[str, Any], kind: str) -> None:
     assert kind in examples, f"make an example of {kind} in tests/results.py"
     value = examples[kind]
     bundle = value._repr_mimebundle_()
@@ -93,7 +93,7 @@ def test_every_result_is_shown_alike(examples: dict[str, Any], kind: str) -> Non
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_page_is_safe_and_fits(examples: dict[str, Any], kind: str) -> None:
+def test_html_of_every_result_is_safe_and_fits(examples: dict[str, Any], kind: str) -> None:
     html = examples[kind]._repr_html_()
     page = read(html)
     assert "<b>Bold" not in html
@@ -104,7 +104,7 @@ def test_every_page_is_safe_and_fits(examples: dict[str, Any], kind: str) -> Non
     assert COLOR.findall(re.sub(r"var\(--[\w-]+, ?[^)]*\)", "var", styles)) == [], "a color of only one theme"
 
 
-def test_whatever_is_shown_as_html_is_a_result() -> None:
+def test_every_class_with_html_is_displayable() -> None:
     every_kind()
     classes = {
         kind
@@ -118,11 +118,11 @@ def test_whatever_is_shown_as_html_is_a_result() -> None:
     }  # a part of the forms
 
 
-def test_a_table_keeps_its_place() -> None:
+def test_table_has_its_own_scrolling_container() -> None:
     assert read(table(("a",), [("<b>",)])).tags == ["div", "table", "thead", "tr", "th", "tbody", "tr", "td"]
 
 
-def test_a_long_text_gives_way_and_a_moment_is_not_broken() -> None:
+def test_long_text_wraps_and_a_time_does_not() -> None:
     long = "bought_more_than_twice_since_last_summer"
     first, short, moment, other = re.findall(
         r"<td style='([^']*)'", table("abcd", [(long, "Lapsed", "2026-12-01", long)])

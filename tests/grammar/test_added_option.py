@@ -1,4 +1,4 @@
-"""An option is added in one place: Python, magics, the command line, completion and the form derive from it."""
+"""An option is declared once: Python, magics, the command line, completion and the form derive from it."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from ci_magics.workspace.store import Workspace
 
 OPTIONS = "activation/plans/export_options.py"
-#: What somebody writes who adds an option: its declaration, and the field that stores it.
+#: What you write to add an option: its declaration, and the field that stores it.
 DECLARED = """    color: Annotated[
         str | None, Option("color of the audience", choices={"red": "as a rose", "blue": "as the sea"}, label="Color")
     ]
 """
 STORED = "    color: str | None = None\n"
-#: What a program sees of it. It prints one JSON document.
+#: A program that shows the effects of the option as one JSON document.
 PROGRAM = """
 import contextlib, inspect, io, json, sys
 import ci_magics as ci
@@ -69,7 +69,7 @@ print(json.dumps({
 
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
-    """A copy of ci-magics whose exports have one more option."""
+    """Return a copy of ci-magics whose exports have one more option."""
     copied = tmp_path / "added" / "ci_magics"
     shutil.copytree(Path(ci_magics.__file__).parent, copied, ignore=shutil.ignore_patterns("__pycache__"))
     text = (copied / OPTIONS).read_text("utf-8")
@@ -80,7 +80,7 @@ def package(tmp_path: Path) -> Path:
     return copied.parent
 
 
-def test_an_option_of_an_export_is_added_in_one_file(
+def test_option_of_an_export_is_added_in_one_file(
     package: Path, emulator: RunningEmulator, workspace: Workspace
 ) -> None:
     assert emulator

@@ -38,7 +38,7 @@ def read(line: str, **variables: Any) -> Arguments:
     return parse(COMMAND, line, variables)
 
 
-def test_words_and_options_may_be_mixed() -> None:
+def test_words_and_options_can_be_mixed() -> None:
     arguments = read('"Big spenders" --agree customers --to "Contoso EU"')
     assert [word.text for word in arguments.words] == ["Big spenders", "customers"]
     assert (arguments.given("to"), arguments.switch("agree"), arguments.given("email")) == ("Contoso EU", True, None)
@@ -47,28 +47,28 @@ def test_words_and_options_may_be_mixed() -> None:
 @pytest.mark.parametrize(
     "line", ["--email EMail", "--email=EMail", '--email "EMail"', "--email='EMail'", '"--x" --email EMail']
 )
-def test_a_value_stands_behind_a_blank_or_an_equals_sign(line: str) -> None:
+def test_value_follows_a_blank_or_an_equals_sign(line: str) -> None:
     assert read(line).given("email") == "EMail"
 
 
-def test_the_value_may_hold_equals_signs_and_be_empty() -> None:
+def test_value_can_contain_equals_signs_and_be_empty() -> None:
     assert read("--email=a=b=c").given("email") == "a=b=c"
     assert read("--email=").given("email") == ""
 
 
 @given(st.text(st.characters(exclude_categories=["Cc", "Cs"])))
-def test_a_quoted_value_is_taken_as_it_is(text: str) -> None:
+def test_quoted_value_is_taken_literally(text: str) -> None:
     for line in (f"--email {magic_quoted(text)}", f"--email={magic_quoted(text)}"):
         assert read(line).given("email") == text
     assert read(magic_quoted(text)).words == (Word(text, quoted=True, held=True),)
 
 
 @pytest.mark.parametrize("line", ["--help", "-h", "x --help --nonsense", "--days many -h"])
-def test_help_is_answered_before_anything_is_checked(line: str) -> None:
+def test_help_takes_precedence_over_errors(line: str) -> None:
     assert read(line).wants_help
 
 
-def test_help_in_quotes_is_a_name() -> None:
+def test_quoted_help_is_a_name() -> None:
     assert not read('"--help"').wants_help
 
 
@@ -96,7 +96,7 @@ def test_help_in_quotes_is_a_name() -> None:
         ("--agree $frame --email {True}", "no_text", "--email cannot be a bool."),
     ],
 )
-def test_what_does_not_fit_is_said_in_a_sentence(line: str, code: str, words: str) -> None:
+def test_invalid_line_is_refused_with_an_explanation(line: str, code: str, words: str) -> None:
     with pytest.raises(ArgumentError) as refused:
         read(line, customers=1, nothing=None, frame=pd.DataFrame({"email": ["jan@contoso.com"]}))
     assert refused.value.code == code
@@ -105,7 +105,7 @@ def test_what_does_not_fit_is_said_in_a_sentence(line: str, code: str, words: st
     assert "contoso" not in str(refused.value)
 
 
-def test_a_value_behind_an_equals_sign_may_look_like_an_option() -> None:
+def test_value_after_an_equals_sign_can_look_like_an_option() -> None:
     assert read("--email=--agree").given("email") == "--agree"
     with pytest.raises(ArgumentError) as refused:
         read("--email --agree")
@@ -113,13 +113,13 @@ def test_a_value_behind_an_equals_sign_may_look_like_an_option() -> None:
 
 
 @pytest.mark.parametrize(("name", "advice"), [("2nd", "do not begin with a digit"), ("class", "for example class_")])
-def test_the_advice_on_the_name_of_a_variable_can_be_followed(name: str, advice: str) -> None:
+def test_advice_for_an_invalid_variable_name_can_be_followed(name: str, advice: str) -> None:
     with pytest.raises(ArgumentError) as refused:
         read(f"-o {name}")
     assert advice in refused.value.next_step
 
 
-def test_an_expression_that_fails_does_not_repeat_what_it_said() -> None:
+def test_error_of_an_expression_is_not_repeated() -> None:
     with pytest.raises(ArgumentError) as refused:
         read("{int(secret)}", secret="jan@contoso.com")
     assert "@" not in str(refused.value)
@@ -127,7 +127,7 @@ def test_an_expression_that_fails_does_not_repeat_what_it_said() -> None:
 
 
 @pytest.mark.parametrize("line", ["$thing", "{thing}", "{ [thing][0] }"])
-def test_a_dollar_or_braces_stand_for_one_whole_value(line: str) -> None:
+def test_dollar_or_braces_give_one_whole_value(line: str) -> None:
     thing = object()
     assert read(line, thing=thing).words == (thing,)
     assert read(f"--to {line}", thing=thing).given("to") is thing
@@ -135,12 +135,12 @@ def test_a_dollar_or_braces_stand_for_one_whole_value(line: str) -> None:
 
 
 @pytest.mark.parametrize("line", ["'$thing'", '"{thing}"', "x$thing", "$thing.x", "{}", "$"])
-def test_anything_else_is_only_text(line: str) -> None:
+def test_dollar_or_braces_elsewhere_are_text(line: str) -> None:
     assert read(line, thing=5).words[0].text == line.strip("'\"")
     assert read(f"--email={line}", thing=5).given("email") == line.strip("'\"")
 
 
-def test_a_text_in_a_variable_is_a_name() -> None:
+def test_text_in_a_variable_is_a_word() -> None:
     assert read("$name", name="--agree x").words == (Word("--agree x", quoted=True),)
     assert read("--rule $rule", rule="enhanced").given("rule") == "enhanced"
     with pytest.raises(ArgumentError, match="--rule cannot be 'none'"):
@@ -148,26 +148,26 @@ def test_a_text_in_a_variable_is_a_name() -> None:
 
 
 @pytest.mark.parametrize("number", [30, np.int64(30), "30"])
-def test_a_number_may_come_from_a_variable(number: object) -> None:
+def test_number_can_come_from_a_variable(number: object) -> None:
     assert read("--days $n", n=number).given("days") == 30
     assert read("--email {n}", n=number).given("email") == "30"
 
 
-def test_a_minus_before_a_digit_is_a_number() -> None:
+def test_minus_followed_by_a_digit_is_a_number() -> None:
     assert read("--days -1").given("days") == -1
     assert read("-1").words == (Word("-1"),)
 
 
-def test_an_option_may_be_repeated_where_that_has_a_meaning() -> None:
+def test_repeatable_option_can_be_repeated() -> None:
     assert read("--share viewer --share contributor").all("share") == ["viewer", "contributor"]
     assert read("").all("share") == []
 
 
-def test_several_words_where_that_has_a_meaning() -> None:
+def test_command_can_accept_several_words() -> None:
     assert len(parse(MANY, "a b c d", {}).words) == 4
 
 
-def test_the_help_names_everything() -> None:
+def test_help_lists_words_options_and_an_example() -> None:
     text = COMMAND.help()
     assert text.startswith("Try it.\n\n%try [NAME] [FRAME] [OPTION]...\n")
     assert "--rule basic|enhanced" in text

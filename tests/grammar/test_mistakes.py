@@ -1,4 +1,4 @@
-"""Lines as people paste and type them: what is seen, what is said, and the line that works."""
+"""Typical mistakes in pasted and typed lines: the error names the mistake and shows a line that works."""
 # ruff: noqa: RUF001 - typographic quotes and dashes are what these lines are about
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ def refused(line: str) -> ArgumentError:
         ("\ufeffBig customers", ["Big", "customers"]),
     ],
 )
-def test_a_word_that_begins_with_a_hash_begins_a_comment(line: str, words: list[str]) -> None:
+def test_word_that_starts_with_a_hash_starts_a_comment(line: str, words: list[str]) -> None:
     assert [word.text for word in split(line)] == words
 
 
-def test_a_comment_follows_options_too() -> None:
+def test_comment_can_follow_options() -> None:
     found = parse(COMMAND, "Big customers --where \"Tag = '#1'\" --quiet # --key Id", VARIABLES)
     assert (found.given("where"), found.switch("quiet"), found.given("key")) == ("Tag = '#1'", True, None)
 
@@ -94,7 +94,7 @@ def test_a_comment_follows_options_too() -> None:
         ("Müller's customers", "'", '"Müller\'s" customers'),
     ],
 )
-def test_the_error_names_what_was_seen_and_shows_the_line_that_works(line: str, seen: str, mended: str) -> None:
+def test_error_names_the_mistake_and_shows_a_line_that_works(line: str, seen: str, mended: str) -> None:
     error = refused(line)
     assert seen in error.sentence
     assert f"%ci_segment {mended}." in error.next_step
@@ -116,16 +116,16 @@ def test_the_error_names_what_was_seen_and_shows_the_line_that_works(line: str, 
         "Big customers --where \"Note = '“quoted”'\"",
     ],
 )
-def test_what_can_be_meant_as_it_stands_is_taken(line: str) -> None:
+def test_valid_line_is_read_although_it_looks_unusual(line: str) -> None:
     assert len(parse(COMMAND, line, VARIABLES).words) == 2
 
 
-def test_no_address_of_a_line_is_repeated() -> None:
+def test_address_in_a_line_is_not_repeated() -> None:
     assert "jo@contoso.com" not in str(refused("Big customers --where EMail = 'jo@contoso.com'"))
 
 
 @given(st.text(alphabet="ab#\"' {}=-–“$n\u00a0", max_size=14))
-def test_any_line_is_read_or_refused_in_words(line: str) -> None:
+def test_any_line_is_read_or_refused_with_an_explanation(line: str) -> None:
     try:
         parse(COMMAND, line, VARIABLES)
     except ArgumentError as error:

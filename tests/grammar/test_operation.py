@@ -1,4 +1,4 @@
-"""What a signature declares, and what a line of words makes of it."""
+"""What a signature declares, and how a line is read according to it."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def given(line: str) -> tuple[list[Any], dict[str, Any]]:
     return PACK.given(parse(PACK.command("%ci_boxes pack"), line, {}), plain)
 
 
-def test_a_signature_declares_words_and_options() -> None:
+def test_signature_declares_words_and_options() -> None:
     assert (PACK.verb, PACK.summary) == ("pack", "Pack things in a box.")
     assert [each.name for each in PACK.words] == ["name", "things"]
     assert [(each.name, each.type) for each in PACK.options] == [
@@ -74,7 +74,7 @@ def test_a_signature_declares_words_and_options() -> None:
     assert PACK["name"].needed
 
 
-def test_help_is_made_of_the_declaration() -> None:
+def test_help_is_generated_from_the_declaration() -> None:
     assert PACK.command("%ci_boxes pack").help().splitlines() == [
         "Pack things in a box.",
         "",
@@ -98,7 +98,7 @@ def test_help_is_made_of_the_declaration() -> None:
     ]
 
 
-def test_a_line_gives_what_it_says_and_leaves_the_rest_to_the_defaults() -> None:
+def test_line_gives_only_what_it_contains() -> None:
     assert given("Box") == (["Box"], {})
     words, options = given(
         "Box one two --color red --many 5 --day 2026-11-01 --label a --label b --sealed --no-keep --word --size large"
@@ -126,13 +126,13 @@ def test_a_line_gives_what_it_says_and_leaves_the_rest_to_the_defaults() -> None
         ("Box --many some", "--many must be a whole number."),
     ],
 )
-def test_what_does_not_fit_is_said(line: str, says: str) -> None:
+def test_invalid_line_is_refused(line: str, says: str) -> None:
     with pytest.raises(ArgumentError) as refused:
         given(line)
     assert refused.value.sentence == says
 
 
-def test_a_parameter_without_an_option_is_for_python_only() -> None:
+def test_parameter_without_an_option_is_only_for_python() -> None:
     assert "show" not in [each.name for each in PACK.parameters]
     assert PACK.but("color").command("x").options[0].name == "--many"
     assert isinstance(PACK, Operation)

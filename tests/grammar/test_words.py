@@ -31,7 +31,7 @@ def texts(line: str) -> list[str]:
         ("Wörter\u3000ganz", ["Wörter", "ganz"]),
     ],
 )
-def test_blanks_separate_and_quotes_hold_together(line: str, words: list[str]) -> None:
+def test_blanks_separate_words_except_in_quotes(line: str, words: list[str]) -> None:
     assert texts(line) == words
 
 
@@ -45,11 +45,11 @@ def test_blanks_separate_and_quotes_hold_together(line: str, words: list[str]) -
         ("--to={names[0]} a{b c}", ["--to={names[0]}", "a{b", "c}"]),
     ],
 )
-def test_braces_hold_an_expression_together(line: str, words: list[str]) -> None:
+def test_braces_keep_an_expression_together(line: str, words: list[str]) -> None:
     assert texts(line) == words
 
 
-def test_a_word_knows_whether_it_was_quoted() -> None:
+def test_word_records_whether_it_was_quoted() -> None:
     assert split("a \"b\" c'd' --e='f'") == [
         Word("a"),
         Word("b", quoted=True, held=True),
@@ -61,7 +61,7 @@ def test_a_word_knows_whether_it_was_quoted() -> None:
 @pytest.mark.parametrize(
     ("line", "words"), [('"open', 'A quote (") is'), ("it's", "A quote (') is"), ("{a", "A brace")]
 )
-def test_what_opens_is_closed(line: str, words: str) -> None:
+def test_unclosed_quote_or_brace_is_refused(line: str, words: str) -> None:
     with pytest.raises(ArgumentError) as refused:
         split(line)
     assert refused.value.sentence.startswith(words)
@@ -69,16 +69,16 @@ def test_what_opens_is_closed(line: str, words: str) -> None:
 
 
 @given(names)
-def test_a_name_in_quotes_is_read_as_it_is(name: str) -> None:
+def test_quoted_name_is_read_literally(name: str) -> None:
     (word,) = split(magic_quoted(name))
     assert (word.text, word.quoted) == (name, True)
 
 
 @given(st.lists(names))
-def test_names_written_by_us_are_read_as_they_are(several: list[str]) -> None:
+def test_names_written_by_ci_magics_are_read_back(several: list[str]) -> None:
     assert texts(" ".join(magic_word(name) for name in several)) == several
 
 
 @given(st.text(st.characters(exclude_characters="'\"{#")))
-def test_without_quotes_braces_and_comments_only_blanks_separate(line: str) -> None:
+def test_plain_text_is_split_only_at_blanks(line: str) -> None:
     assert texts(line) == line.split()

@@ -1,4 +1,4 @@
-"""The client against the emulator, with a clock that a test holds."""
+"""The client against the emulator, with a clock that the test controls."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Client:
-    """A signed-in client and what it did."""
+    """A signed-in client, with what it waited for and said."""
 
     emulator: RunningEmulator
     clock: JumpingClock
@@ -31,7 +31,7 @@ class Client:
     bulk: Bulk
 
     def fault(self, operation: str, *faults: Any) -> None:
-        """Plan what goes wrong with the first, second, ... call; a fault is a name or a name with details."""
+        """Plan the faults of the first, second, ... call; a fault is a name or a name with details."""
         planned = []
         for call, each in enumerate(faults, 1):
             name, details = each if isinstance(each, tuple) else (each, {})

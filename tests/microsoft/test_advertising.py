@@ -1,4 +1,4 @@
-"""The operations on lists, with answers as Microsoft documents them and as it may well send them."""
+"""The operations on lists, with responses as Microsoft documents them and with unusual ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def apply(client: Any, identity: str, action: str = "Add", hashes: list[str] | N
     return client.advertising.apply(identity, action, HASHES if hashes is None else hashes, accept_terms=True)
 
 
-def test_single_items_may_be_refused(client: Any) -> None:
+def test_single_items_can_be_refused(client: Any) -> None:
     identity = client.new_list()
     client.fault(APPLY, ("partial", {"indexes": [1], "code": 8004}))
     applied = apply(client, identity)
@@ -36,21 +36,21 @@ def test_single_items_may_be_refused(client: Any) -> None:
         ({"code": 77}, Fault(77, "UnknownError", 0)),
     ],
 )
-def test_a_code_may_be_text_missing_or_new(client: Any, details: dict[str, Any], fault: Fault) -> None:
+def test_error_code_can_be_text_missing_or_unknown(client: Any, details: dict[str, Any], fault: Fault) -> None:
     identity = client.new_list()
     client.fault(APPLY, ("partial", details))
     assert apply(client, identity).faults == (fault,)
 
 
 @pytest.mark.parametrize("shape", ["null", "missing"])
-def test_no_list_of_errors_is_success(client: Any, shape: str) -> None:
+def test_missing_partial_errors_mean_success(client: Any, shape: str) -> None:
     identity = client.new_list()
     client.fault(APPLY, ("partial", {"shape": shape}))
     assert apply(client, identity).faults == ()
 
 
 @pytest.mark.parametrize("shape", ["object", "string", "number"])
-def test_errors_that_are_no_list_leave_the_outcome_unknown(client: Any, shape: str) -> None:
+def test_partial_errors_of_another_type_leave_the_outcome_unknown(client: Any, shape: str) -> None:
     identity = client.new_list()
     client.fault(APPLY, ("partial", {"shape": shape}))
     with pytest.raises(OutcomeUnknownError) as caught:
@@ -60,20 +60,20 @@ def test_errors_that_are_no_list_leave_the_outcome_unknown(client: Any, shape: s
 
 
 @pytest.mark.parametrize("index", [4, -1])
-def test_an_index_beyond_the_items_is_handed_on(client: Any, index: int) -> None:
+def test_index_beyond_the_items_is_returned(client: Any, index: int) -> None:
     identity = client.new_list()
     client.fault(APPLY, ("partial", {"indexes": [index]}))
     assert [fault.index for fault in apply(client, identity).faults] == [index]
 
 
 @pytest.mark.parametrize("count", [0, 1001])
-def test_a_call_of_a_wrong_size_is_not_made(client: Any, count: int) -> None:
+def test_call_of_a_wrong_size_is_not_made(client: Any, count: int) -> None:
     with pytest.raises(ValueError, match="1 to 1,000"):
         apply(client, "1", hashes=[HASHES[0]] * count)
     assert client.count(APPLY) == 0
 
 
-def test_terms_are_sent_only_where_they_were_accepted(client: Any) -> None:
+def test_terms_are_sent_only_if_accepted(client: Any) -> None:
     identity = client.new_list()
     with pytest.raises(ServiceError) as caught:
         client.advertising.apply(identity, "Add", HASHES, accept_terms=False)
@@ -81,22 +81,22 @@ def test_terms_are_sent_only_where_they_were_accepted(client: Any) -> None:
     assert client.count(APPLY) == 1
 
 
-def test_a_taken_name_is_microsofts_error(client: Any) -> None:
+def test_duplicate_list_name_is_refused_by_microsoft(client: Any) -> None:
     client.new_list()
     with pytest.raises(ServiceError) as caught:
         client.new_list()
     assert (caught.value.code, bool(caught.value.tracking_id)) == (4853, True)
 
 
-def test_a_new_list_without_an_id_is_unknown(client: Any) -> None:
+def test_new_list_without_an_id_leaves_the_outcome_unknown(client: Any) -> None:
     client.fault("AddAudiences", ("partial", {"indexes": [0], "shape": "missing"}))
-    assert client.new_list()  # nothing but the list of errors is missing
+    assert client.new_list()  # only the list of errors is missing
     client.fault("AddAudiences", ("partial", {"shape": "object"}))
     with pytest.raises(OutcomeUnknownError):
         client.new_list("Another")
 
 
-def test_ids_beyond_53_bits_stay_exact(client: Any) -> None:
+def test_large_ids_stay_exact(client: Any) -> None:
     identity = str(2**63 - 1)
     with pytest.raises(ServiceError) as caught:
         apply(client, identity)
@@ -106,14 +106,14 @@ def test_ids_beyond_53_bits_stay_exact(client: Any) -> None:
     assert f'"{identity}"' in client.emulator.control("GET", "/requests")[-1]["body"]
 
 
-def test_more_than_a_hundred_ids_are_asked_for_in_parts(client: Any) -> None:
+def test_more_than_a_hundred_ids_are_requested_in_several_calls(client: Any) -> None:
     identity = client.new_list()
     found = client.advertising.audiences([*(str(number) for number in range(1, 250)), identity])
     assert [each.id for each in found] == [identity]
     assert client.count("GetAudiencesByIds") == 3
 
 
-def test_an_update_changes_what_is_given(client: Any) -> None:
+def test_update_changes_only_the_given_fields(client: Any) -> None:
     identity = client.new_list()
     client.advertising.update_audience(identity, name="Renamed", membership_days=90)
     (audience,) = client.advertising.audiences([identity])
@@ -122,7 +122,7 @@ def test_an_update_changes_what_is_given(client: Any) -> None:
     assert client.advertising.audiences([identity])[0].description == "told"
 
 
-def test_an_update_that_is_refused_says_why(client: Any) -> None:
+def test_refused_update_raises_its_code(client: Any) -> None:
     identity = client.new_list()
     client.new_list("taken")
     with pytest.raises(ServiceError) as caught:
@@ -131,14 +131,14 @@ def test_an_update_that_is_refused_says_why(client: Any) -> None:
 
 
 @pytest.mark.parametrize("fault", ["lost_reply", "empty_body"])
-def test_a_delete_without_an_answer_is_settled_by_looking(client: Any, fault: str) -> None:
+def test_delete_without_a_response_is_verified_by_listing(client: Any, fault: str) -> None:
     identity = client.new_list()
     client.fault("DeleteAudiences", fault)
     client.advertising.delete_audience(identity)
     assert client.emulator.audiences() == {}
 
 
-def test_a_delete_that_got_lost_is_unknown(client: Any) -> None:
+def test_lost_delete_leaves_the_outcome_unknown(client: Any) -> None:
     identity = client.new_list()
     client.fault("DeleteAudiences", "lost_request")
     with pytest.raises(OutcomeUnknownError):
@@ -146,7 +146,7 @@ def test_a_delete_that_got_lost_is_unknown(client: Any) -> None:
     assert list(client.emulator.audiences()) == ["A list"]
 
 
-def test_accounts_come_from_all_pages(client: Any) -> None:
+def test_accounts_are_read_from_all_pages(client: Any) -> None:
     user = client.advertising.get_user()
     assert (user.customer_id, user.roles_in("222")) == ("222", (41,))
     assert user.roles_in("333") == ()
@@ -162,9 +162,7 @@ def test_accounts_come_from_all_pages(client: Any) -> None:
         {"User": {"Id": "1"}, "CustomerRoles": [None]},
     ],
 )
-def test_an_answer_that_lacks_what_is_documented_is_a_service_error(
-    client: Any, body: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_undocumented_response_is_a_service_error(client: Any, body: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client.conversation, "call", lambda *_args, **_options: Answer(body, "t-1"))
     with pytest.raises(ServiceError) as caught:
         client.advertising.get_user()

@@ -1,4 +1,4 @@
-"""Headers of an answer, read by hand."""
+"""Headers and bodies of responses."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def received(body: bytes = b"{}", status: int = 200, **headers: str) -> Received
         ("", None),
     ],
 )
-def test_a_wait_may_be_seconds_or_a_date(value: str, seconds: float | None) -> None:
+def test_retry_after_can_be_seconds_or_a_date(value: str, seconds: float | None) -> None:
     assert received(Retry_After=value).retry_after == seconds
 
 
@@ -44,7 +44,7 @@ def test_a_wait_may_be_seconds_or_a_date(value: str, seconds: float | None) -> N
     ("body", "expected"),
     [(b'{"a": 1}', {"a": 1}), (b"[]", None), (b"", None), (b"\xff", None), (b"[" * 100_000, None), (b"null", None)],
 )
-def test_only_an_object_is_an_answer(body: bytes, expected: Any) -> None:
+def test_only_a_json_object_is_a_body(body: bytes, expected: Any) -> None:
     assert received(body).body == expected
 
 
@@ -59,11 +59,11 @@ def test_only_an_object_is_an_answer(body: bytes, expected: Any) -> None:
         ("x" * 65, b"{}", None),
     ],
 )
-def test_a_tracking_id_is_no_place_for_other_words(header: str, body: bytes, found: str | None) -> None:
+def test_tracking_id_contains_no_other_text(header: str, body: bytes, found: str | None) -> None:
     assert received(body, TrackingId=header).tracking_id == found
 
 
 @pytest.mark.parametrize(("status", "ok", "redirect"), [(200, True, False), (204, True, False), (302, False, True)])
-def test_a_redirect_is_no_success(status: int, ok: bool, redirect: bool) -> None:
+def test_redirect_is_not_success(status: int, ok: bool, redirect: bool) -> None:
     answer = received(status=status)
     assert (answer.ok, answer.is_redirect) == (ok, redirect)

@@ -1,4 +1,4 @@
-"""Uploads from the first question to the last error, with everything that can go wrong between."""
+"""Bulk uploads from the first request to the last error, and everything that can fail between."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TEXTS = [row.tobytes().hex() for row in HASHES]
 
 @pytest.fixture
 def upload(client: Any, tmp_path: Path) -> Any:
-    """A file for a new list, sent when it is called."""
+    """Return a function that uploads a file for a new list."""
     identity = client.new_list()
 
     def send(action: Any = "Add", hashes: Any = HASHES) -> Any:
@@ -38,18 +38,18 @@ def outcome(client: Any, request_id: str) -> tuple[str, list[RowError]]:
     return status.status, list(client.bulk.errors(request_id, status))
 
 
-def test_a_file_arrives_whole(client: Any, upload: Any) -> None:
+def test_uploaded_file_fills_the_list(client: Any, upload: Any) -> None:
     assert outcome(client, upload()) == ("Completed", [])
     assert client.emulator.members("A list") == set(TEXTS)
 
 
-def test_a_replace_of_nothing_empties_the_list(client: Any, upload: Any) -> None:
+def test_replace_with_nothing_empties_the_list(client: Any, upload: Any) -> None:
     outcome(client, upload())
     assert outcome(client, upload("Replace", HASHES[:0])) == ("Completed", [])
     assert client.emulator.members("A list") == set()
 
 
-def test_a_foreign_upload_address_gets_nothing(client: Any) -> None:
+def test_foreign_upload_address_gets_no_request(client: Any) -> None:
     client.fault("GetBulkUploadUrl", "foreign_upload_url")
     with pytest.raises(ConnectionSetupError) as caught:
         client.bulk.request_upload()
@@ -59,9 +59,7 @@ def test_a_foreign_upload_address_gets_nothing(client: Any) -> None:
 @pytest.mark.parametrize(
     ("fault", "waits"), [("109", [0]), ("105", [0]), ("http_401", [0]), ("117", [60.0]), ("3227", [225.0])]
 )
-def test_an_upload_that_must_wait_or_sign_in_anew_is_sent_again(
-    client: Any, upload: Any, fault: str, waits: list[float]
-) -> None:
+def test_throttled_or_unauthorized_upload_is_repeated(client: Any, upload: Any, fault: str, waits: list[float]) -> None:
     client.fault("UploadFile", fault)
     request_id = upload()
     assert client.clock.waits == waits
@@ -70,7 +68,7 @@ def test_an_upload_that_must_wait_or_sign_in_anew_is_sent_again(
 
 
 @pytest.mark.parametrize("fault", ["109", "http_401"])
-def test_an_upload_renews_the_sign_in_once(client: Any, upload: Any, fault: str) -> None:
+def test_upload_renews_the_token_once(client: Any, upload: Any, fault: str) -> None:
     client.fault("UploadFile", fault, fault)
     with pytest.raises(SignInError):
         upload()
@@ -90,7 +88,7 @@ def test_an_upload_renews_the_sign_in_once(client: Any, upload: Any, fault: str)
         ("3224", False),
     ],
 )
-def test_the_status_tells_whether_a_file_arrived(client: Any, upload: Any, fault: str, arrived: bool) -> None:
+def test_status_tells_whether_a_file_arrived(client: Any, upload: Any, fault: str, arrived: bool) -> None:
     client.fault("UploadFile", fault)
     request_id = upload()
     assert client.count("UploadFile") == 1
@@ -98,7 +96,7 @@ def test_the_status_tells_whether_a_file_arrived(client: Any, upload: Any, fault
 
 
 @pytest.mark.parametrize(("fault", "code"), [("3226", 3226), ("3223", 3223), ("106", 106), ("redirect", "HTTP 307")])
-def test_a_refused_file_is_an_error(client: Any, upload: Any, fault: str, code: Any) -> None:
+def test_refused_file_is_an_error(client: Any, upload: Any, fault: str, code: Any) -> None:
     client.fault("UploadFile", fault)
     with pytest.raises(ServiceError) as caught:
         upload()
@@ -106,7 +104,7 @@ def test_a_refused_file_is_an_error(client: Any, upload: Any, fault: str, code: 
     assert "/elsewhere" not in [each["path"] for each in client.emulator.control("GET", "/requests")]
 
 
-def test_pauses_grow_by_half_to_five_seconds_and_then_to_a_minute(client: Any, upload: Any) -> None:
+def test_polling_interval_grows_to_five_seconds_and_then_to_a_minute(client: Any, upload: Any) -> None:
     request_id = upload()
     client.fault("GetBulkUploadStatus", *["status_InProgress"] * 12, *["status_FileUploaded"] * 20)
     seen: list[str] = []
@@ -117,13 +115,13 @@ def test_pauses_grow_by_half_to_five_seconds_and_then_to_a_minute(client: Any, u
     assert max(early) == 5.0
     assert waits[-1] == 60.0
     assert seen[:32] == ["InProgress"] * 12 + ["FileUploaded"] * 20
-    assert seen[-1] == "Completed"  # the emulator works in real time, and may need another question or two
+    assert seen[-1] == "Completed"  # the emulator works in real time, so a few more polls may be needed
 
 
 @pytest.mark.parametrize(
     "name", ["Failed", "Expired", "Aborted", "UploadFileRowCountExceeded", "UploadFileFormatNotSupported"]
 )
-def test_every_other_end_is_an_end(client: Any, upload: Any, name: str) -> None:
+def test_every_final_status_ends_the_wait(client: Any, upload: Any, name: str) -> None:
     client.fault("UploadFile", (f"status_{name}", {"code": 1011}))
     status = client.bulk.wait(upload())
     assert (status.status, status.finished, status.readable) == (name, True, False)
@@ -131,7 +129,7 @@ def test_every_other_end_is_an_end(client: Any, upload: Any, name: str) -> None:
 
 
 @pytest.mark.parametrize("reordered", [False, True])
-def test_refused_items_come_back_by_their_position(client: Any, upload: Any, reordered: bool) -> None:
+def test_refused_items_are_reported_by_position(client: Any, upload: Any, reordered: bool) -> None:
     client.fault("UploadFile", ("partial", {"indexes": [1, 4], "code": 8004, "reordered": reordered}))
     status, errors = outcome(client, upload())
     assert status == "CompletedWithErrors"
@@ -139,12 +137,12 @@ def test_refused_items_come_back_by_their_position(client: Any, upload: Any, reo
     assert client.emulator.members("A list") == {TEXTS[each] for each in (0, 2, 3, 5)}
 
 
-def test_an_error_of_the_list_alone_is_no_success(client: Any, upload: Any) -> None:
+def test_error_of_the_list_is_not_success(client: Any, upload: Any) -> None:
     client.fault("UploadFile", ("list_error", {"code": 8000}))
     assert outcome(client, upload()) == ("CompletedWithErrors", [RowError("list", None, 8000, "InvalidCustomerListId")])
 
 
-def test_an_expired_result_is_asked_for_again(client: Any, upload: Any) -> None:
+def test_expired_result_url_is_requested_again(client: Any, upload: Any) -> None:
     client.fault("UploadFile", ("partial", {"indexes": [2]}))
     request_id = upload()
     status = client.bulk.wait(request_id)
@@ -154,7 +152,7 @@ def test_an_expired_result_is_asked_for_again(client: Any, upload: Any) -> None:
 
 
 @pytest.mark.parametrize("fault", ["result_expired", "http_502_html", "0", "lost_reply", "http_403"])
-def test_a_result_that_stays_away_leaves_the_outcome_unknown(client: Any, upload: Any, fault: str) -> None:
+def test_missing_result_leaves_the_outcome_unknown(client: Any, upload: Any, fault: str) -> None:
     request_id = upload()
     status = client.bulk.wait(request_id)
     client.fault("GetResultFile", fault, fault)
@@ -163,7 +161,7 @@ def test_a_result_that_stays_away_leaves_the_outcome_unknown(client: Any, upload
     assert caught.value.code == "result_missing"
 
 
-def test_a_damaged_result_leaves_the_outcome_unknown(client: Any, upload: Any) -> None:
+def test_damaged_result_leaves_the_outcome_unknown(client: Any, upload: Any) -> None:
     client.fault("UploadFile", ("partial", {"indexes": [2]}))
     request_id = upload()
     status = client.bulk.wait(request_id)
@@ -173,7 +171,7 @@ def test_a_damaged_result_leaves_the_outcome_unknown(client: Any, upload: Any) -
     assert caught.value.code == "result_unreadable"
 
 
-def test_errors_that_nobody_names_leave_the_outcome_unknown(client: Any, upload: Any) -> None:
+def test_unlisted_errors_leave_the_outcome_unknown(client: Any, upload: Any) -> None:
     request_id = upload()
     done = client.bulk.wait(request_id)
     status = UploadStatus("CompletedWithErrors", 100, done.result_url, (), None)
@@ -182,7 +180,7 @@ def test_errors_that_nobody_names_leave_the_outcome_unknown(client: Any, upload:
     assert caught.value.code == "errors_unnamed"
 
 
-def test_the_result_is_fetched_without_credentials(client: Any, upload: Any) -> None:
+def test_result_is_downloaded_without_credentials(client: Any, upload: Any) -> None:
     request_id = upload()
     status = client.bulk.wait(request_id)
     client.emulator.control("POST", "/settings", {"record_bodies": True})
@@ -191,7 +189,7 @@ def test_the_result_is_fetched_without_credentials(client: Any, upload: Any) -> 
     assert not {name.lower() for name in headers} & {"authorization", "developertoken", "authenticationtoken"}
 
 
-def test_a_result_is_fetched_from_the_emulator_only_while_emulating(client: Any) -> None:
+def test_foreign_result_url_is_not_downloaded_while_emulating(client: Any) -> None:
     status = UploadStatus("Completed", 100, "http://192.0.2.1/result.zip", (), None)
     client.fault("GetBulkUploadStatus", "4201")
     with pytest.raises(ServiceError) as caught:
@@ -199,14 +197,14 @@ def test_a_result_is_fetched_from_the_emulator_only_while_emulating(client: Any)
     assert caught.value.code == 4201
 
 
-def test_a_status_of_odd_words_is_no_success(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_status_is_not_success(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     odd = {"RequestStatus": "ada@contoso.com", "PercentComplete": "x", "ResultFileUrl": 5, "Errors": {}}
     monkeypatch.setattr(client.conversation, "call", lambda *_args, **_options: Answer(odd))
     status = client.bulk.status("1")
     assert (status.status, status.percent, status.finished, status.readable) == ("", 0, True, False)
 
 
-def test_a_result_too_large_is_given_up(client: Any, upload: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_oversized_result_leaves_the_outcome_unknown(client: Any, upload: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     request_id = upload()
     status = client.bulk.wait(request_id)
     monkeypatch.setattr("ci_magics.microsoft.bulk.MAX_RESULT_BYTES", 10)

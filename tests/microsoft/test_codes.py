@@ -1,4 +1,4 @@
-"""One table says what a code means; retries, resumed runs and the scheduler follow it."""
+"""One table says what an error code means; retries, resumed runs and the scheduler use it."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from ci_magics.microsoft.faults import advertising_refusal, source_refusal
     ],
     ids=lambda value: repr(value.code) if isinstance(value, CiError) else None,
 )
-def test_a_run_is_repeated_or_ended_as_the_table_says(error: CiError, transient: bool, final: bool) -> None:
+def test_table_decides_whether_a_run_is_retried_or_ended(error: CiError, transient: bool, final: bool) -> None:
     assert (is_transient(error), is_final(error)) == (transient, final)
 
 
-def test_an_interrupted_process_is_no_transient_error() -> None:
+def test_keyboard_interrupt_is_not_transient() -> None:
     assert not is_transient(KeyboardInterrupt())
 
 
@@ -55,7 +55,7 @@ def response(status: int, body: dict[str, Any] | None = None) -> Received:
         ([None], Retry.NEVER),
     ],
 )
-def test_of_several_codes_the_one_counts_that_can_be_retried(codes: list[int | None], retry: Retry) -> None:
+def test_retryable_code_takes_precedence_over_others(codes: list[int | None], retry: Retry) -> None:
     body = {"OperationErrors": [{"Code": code} for code in codes]}
     refusal = advertising_refusal(response(500, body), "Op")
     assert refusal.retry is retry
@@ -72,7 +72,7 @@ def test_of_several_codes_the_one_counts_that_can_be_retried(codes: list[int | N
         (403, Retry.NEVER, ServiceError),
     ],
 )
-def test_without_a_code_the_status_counts(status: int, retry: Retry, kind: type[CiError]) -> None:
+def test_status_decides_if_there_is_no_code(status: int, retry: Retry, kind: type[CiError]) -> None:
     refusal = advertising_refusal(response(status), "Op")
     assert (refusal.retry, type(refusal.error)) == (retry, kind)
 
@@ -89,15 +89,13 @@ def test_without_a_code_the_status_counts(status: int, retry: Retry, kind: type[
         (200, None, "HTTP 200", Retry.IF_IDEMPOTENT),
     ],
 )
-def test_the_services_that_are_read_follow_their_own_table(
-    status: int, body: dict[str, Any] | None, code: str, retry: Retry
-) -> None:
+def test_source_services_use_their_own_table(status: int, body: dict[str, Any] | None, code: str, retry: Retry) -> None:
     refusal = source_refusal(response(status, body), "the rows", "Dataverse")
     assert (refusal.error.code, refusal.retry) == (code, retry)
 
 
 @pytest.mark.parametrize("table", [ADVERTISING, SOURCES, SIGN_IN], ids=["Advertising", "sources", "sign-in"])
-def test_every_meaning_becomes_a_sentence(table: Any) -> None:
+def test_every_code_has_a_sentence_and_a_next_step(table: Any) -> None:
     for code, meaning in table.items():
         sentence = meaning.sentence("The service", "Op {braces}", "Name")
         assert sentence.endswith("."), code

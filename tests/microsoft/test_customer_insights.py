@@ -43,7 +43,7 @@ def test_instances_are_listed(client: InsightsClient) -> None:
 
 
 @pytest.mark.parametrize("spelling", ["mixed", "camel", "pascal"])
-def test_segments_are_the_same_in_whatever_case_words_are_spelled(client: InsightsClient, spelling: str) -> None:
+def test_segments_are_read_in_any_case_of_enum_values(client: InsightsClient, spelling: str) -> None:
     client.settings(enum_case=spelling)
     segments = {each.name: each for each in client.insights.segments(client.instance)}
     assert segments[SEGMENT].label == "Male under 40"
@@ -56,7 +56,7 @@ def test_segments_are_the_same_in_whatever_case_words_are_spelled(client: Insigh
     assert {each.profile_type for each in segments.values()} == {"Account", "Customer"}
 
 
-def test_the_history_of_a_segment_is_asked_for_by_days(client: InsightsClient) -> None:
+def test_segment_history_is_requested_by_days(client: InsightsClient) -> None:
     found = next(each for each in client.insights.segments(client.instance, history_days=5) if each.name == SEGMENT)
     assert len(found.history) == 5
     assert [each.moment for each in found.history] == sorted(each.moment for each in found.history if each.moment)
@@ -64,7 +64,7 @@ def test_the_history_of_a_segment_is_asked_for_by_days(client: InsightsClient) -
 
 @pytest.mark.parametrize("link", ["skip", "skiptoken", "none"])
 @pytest.mark.parametrize("counted", [True, False])
-def test_members_come_once_each_however_the_next_page_is_found(
+def test_each_member_is_read_once_with_every_kind_of_next_link(
     client: InsightsClient, link: str, counted: bool
 ) -> None:
     client.settings(next_link=link, odata_count=counted)
@@ -75,38 +75,38 @@ def test_members_come_once_each_however_the_next_page_is_found(
     assert set(pages[0].rows[0]) == set(COLUMNS)
 
 
-def test_a_page_smaller_than_asked_for_is_not_the_last(client: InsightsClient) -> None:
+def test_short_page_is_not_the_last(client: InsightsClient) -> None:
     client.settings(next_link="none", odata_count=False, page_size=70)
     assert len(ids(members(client))) == count(client)
 
 
 @pytest.mark.parametrize("link", ["skip", "skiptoken", "none"])
-def test_reading_goes_on_from_any_page(client: InsightsClient, link: str) -> None:
+def test_reading_resumes_from_any_page(client: InsightsClient, link: str) -> None:
     client.settings(next_link=link)
     pages = members(client)
     assert ids(members(client, pages[2].next)) == ids(pages[3:])
 
 
-def test_an_expired_token_is_renewed_in_mid_paging(client: InsightsClient) -> None:
+def test_expired_token_is_renewed_between_pages(client: InsightsClient) -> None:
     client.fault("GetData", "http_401", call=3)
     assert len(ids(members(client))) == count(client)
     assert client.tokens.renewals == 1
 
 
-def test_a_token_that_is_refused_twice_ends_the_reading(client: InsightsClient) -> None:
+def test_token_refused_twice_ends_the_reading(client: InsightsClient) -> None:
     client.fault("GetData", "http_401", call=3, times=2)
     with pytest.raises(SignInError, match="does not accept this sign-in"):
         members(client)
 
 
-def test_a_storm_of_429_is_waited_out_as_long_as_it_says(client: InsightsClient) -> None:
+def test_throttling_is_waited_out_for_the_given_time(client: InsightsClient) -> None:
     client.fault("GetData", "http_429", call=2, times=7, retry_after=60)
     assert len(ids(members(client))) == count(client)
     assert client.clock.waits == [60.0] * 7
     assert client.said[0] == "Customer Insights is receiving too many calls. Trying again in 60 s."
 
 
-def test_a_storm_without_end_is_given_up_after_ten_minutes(client: InsightsClient) -> None:
+def test_endless_throttling_is_given_up_after_ten_minutes(client: InsightsClient) -> None:
     client.fault("GetData", "http_429", call=2, times=1000, retry_after=60)
     with pytest.raises(ServiceError, match="too many calls"):
         members(client)
@@ -114,25 +114,25 @@ def test_a_storm_without_end_is_given_up_after_ten_minutes(client: InsightsClien
 
 
 @pytest.mark.parametrize("fault", ["http_500", "http_503", "broken_off", "truncated_body", "lost_reply"])
-def test_what_may_pass_is_tried_again(client: InsightsClient, fault: str) -> None:
+def test_transient_fault_is_retried(client: InsightsClient, fault: str) -> None:
     client.fault("GetData", fault, call=2)
     assert len(ids(members(client))) == count(client)
     assert client.clock.waits == [1.0]
 
 
-def test_a_page_that_repeats_is_noticed(client: InsightsClient) -> None:
+def test_repeated_page_is_detected(client: InsightsClient) -> None:
     client.fault("GetData", "repeated_page", call=2, times=1000)
     with pytest.raises(ServiceError, match="same page twice"):
         members(client)
     assert client.count("GetData") <= 4
 
 
-def test_a_page_that_leads_to_itself_once_is_asked_for_again(client: InsightsClient) -> None:
+def test_page_repeated_once_is_requested_again(client: InsightsClient) -> None:
     client.fault("GetData", "repeated_page", call=2)
     assert len(ids(members(client))) == count(client)
 
 
-def test_a_link_to_another_host_is_refused_and_nothing_is_sent_there(
+def test_next_link_to_another_host_is_refused_and_gets_no_request(
     client: InsightsClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
@@ -151,33 +151,33 @@ def test_a_link_to_another_host_is_refused_and_nothing_is_sent_there(
     assert all(url.startswith(client.emulator.base_url) for url in asked)
 
 
-def test_an_empty_page_with_a_link_is_not_the_end(client: InsightsClient) -> None:
+def test_empty_page_with_a_next_link_is_not_the_end(client: InsightsClient) -> None:
     client.fault("GetData", "empty_page", call=2)
     pages = members(client)
     assert [len(page.rows) for page in pages][1] == 0
     assert len(ids(pages)) == count(client)
 
 
-def test_empty_pages_without_end_are_given_up(client: InsightsClient) -> None:
+def test_endless_empty_pages_are_given_up(client: InsightsClient) -> None:
     client.fault("GetData", "empty_page", call=2, times=1000)
     with pytest.raises(ServiceError, match="same page twice"):
         members(client)
 
 
-def test_a_segment_that_is_deleted_while_being_read_is_not_found(client: InsightsClient) -> None:
+def test_segment_deleted_during_reading_is_not_found(client: InsightsClient) -> None:
     client.fault("GetData", "segment_deleted", call=3)
     with pytest.raises(ServiceError, match="does not know what was asked for"):
         members(client)
 
 
-def test_a_wrong_subscription_key_is_told_from_a_wrong_sign_in(emulator: RunningEmulator) -> None:
+def test_wrong_subscription_key_is_distinguished_from_a_wrong_sign_in(emulator: RunningEmulator) -> None:
     wrong = insights_client(emulator, key="0" * 32)
     with pytest.raises(SignInError, match="does not accept the subscription key"):
         wrong.insights.instances()
     assert wrong.tokens.renewals == 0
 
 
-def test_no_token_of_the_advertising_account_is_taken(emulator: RunningEmulator) -> None:
+def test_advertising_token_is_not_accepted(emulator: RunningEmulator) -> None:
     stranger = insights_client(emulator, *[emulator.access_token] * 3)
     with pytest.raises(SignInError, match="does not accept this sign-in"):
         stranger.insights.instances()

@@ -30,32 +30,30 @@ def small_pages(client: InsightsClient, size: int = 100) -> Dataverse:
     return Dataverse(client.dataverse.conversation, client.dataverse.endpoints, size)
 
 
-def test_memberships_come_in_order_and_belong_to_the_segment(client: InsightsClient) -> None:
+def test_memberships_are_ordered_and_belong_to_the_segment(client: InsightsClient) -> None:
     pages = list(small_pages(client).memberships(SEGMENT))
     direct = client.insights.members(client.instance, SEGMENT, ["CustomerId"])
     assert len(pages) > 5
     assert ids(pages) == sorted(ids(pages)) == [row["CustomerId"] for page in direct for row in page.rows]
 
 
-def test_a_name_within_another_is_not_taken_for_it(client: InsightsClient) -> None:
+def test_segment_whose_name_contains_another_is_not_confused_with_it(client: InsightsClient) -> None:
     assert next(iter(client.dataverse.memberships("Over2"))).rows == []
     assert next(iter(client.dataverse.memberships("Over21"))).rows != []
 
 
-def test_all_profiles_come_in_pages_of_the_size_that_is_preferred(client: InsightsClient) -> None:
+def test_profiles_are_read_in_pages_of_the_preferred_size(client: InsightsClient) -> None:
     pages = list(small_pages(client, 700).profiles(COLUMNS))
     assert [len(page.rows) for page in pages] == [700] * 7 + [100]
     assert ids(pages) == sorted(set(ids(pages)))
 
 
-def test_links_are_followed_as_they_are(client: InsightsClient) -> None:
+def test_reading_resumes_from_a_next_link(client: InsightsClient) -> None:
     pages = list(small_pages(client, 700).profiles(COLUMNS))
     assert ids(list(small_pages(client, 700).profiles(COLUMNS, pages[3].next))) == ids(pages[4:])
 
 
-def test_a_link_goes_out_character_by_character_as_it_came_in(
-    client: InsightsClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_next_link_is_sent_unchanged(client: InsightsClient, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[str] = []
     session = client.dataverse.conversation.session
 
@@ -70,42 +68,42 @@ def test_a_link_goes_out_character_by_character_as_it_came_in(
     assert set(sent) == {link}
 
 
-def test_profiles_are_asked_for_by_their_ids(client: InsightsClient) -> None:
+def test_profiles_are_requested_by_id(client: InsightsClient) -> None:
     some = ids(list(client.dataverse.memberships(SEGMENT)))[:IDS_PER_CALL]
     assert sorted(ids(list(client.dataverse.profiles_of(some, COLUMNS)))) == some
 
 
-def test_a_storm_of_429_is_waited_out_within_the_budget_of_five_minutes(client: InsightsClient) -> None:
+def test_long_throttling_is_waited_out(client: InsightsClient) -> None:
     client.fault("GetCustomerProfiles", "http_429", call=2, times=2, retry_after=300)
     assert len(ids(list(small_pages(client, 1_000).profiles(COLUMNS)))) == 5_000
     assert client.clock.waits == [300.0, 300.0]
 
 
-def test_an_expired_token_is_renewed_in_mid_paging(client: InsightsClient) -> None:
+def test_expired_token_is_renewed_between_pages(client: InsightsClient) -> None:
     client.fault("GetCustomerProfiles", "http_401", call=3)
     assert len(ids(list(small_pages(client, 1_000).profiles(COLUMNS)))) == 5_000
     assert client.tokens.renewals == 1
 
 
-def test_a_link_to_another_host_is_refused(client: InsightsClient) -> None:
+def test_next_link_to_another_host_is_refused(client: InsightsClient) -> None:
     client.fault("GetCustomerProfiles", "foreign_next_link", call=2)
     with pytest.raises(ServiceError, match="Dataverse names another host for the next page"):
         list(small_pages(client, 1_000).profiles(COLUMNS))
 
 
-def test_a_page_that_repeats_is_noticed(client: InsightsClient) -> None:
+def test_repeated_page_is_detected(client: InsightsClient) -> None:
     client.fault("GetSegmentMemberships", "repeated_page", call=2, times=100)
     with pytest.raises(ServiceError, match="Dataverse sent the same page twice"):
         list(small_pages(client).memberships(SEGMENT))
 
 
-def test_no_token_of_the_advertising_account_is_taken(emulator: RunningEmulator) -> None:
+def test_advertising_token_is_not_accepted(emulator: RunningEmulator) -> None:
     stranger = insights_client(emulator, *[emulator.access_token] * 3)
     with pytest.raises(SignInError, match="Dataverse does not accept this sign-in"):
         list(stranger.dataverse.profiles(COLUMNS))
 
 
-def test_the_service_limit_of_requests_is_said_and_waited_for(client: InsightsClient) -> None:
+def test_service_protection_limit_is_reported_and_waited_for(client: InsightsClient) -> None:
     client.settings(dataverse_requests=3)
     with pytest.raises(ServiceError, match="Dataverse is receiving too many calls") as limited:
         list(small_pages(client, 500).profiles(COLUMNS))

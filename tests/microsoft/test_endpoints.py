@@ -1,4 +1,4 @@
-"""Where requests, and with them credentials, may go."""
+"""The hosts that requests, and with them credentials, may go to."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ci_magics.microsoft.endpoints import endpoints_of, loopback
         ("http://[::1]:8765/some/path?a=1", "http://[::1]:8765"),
     ],
 )
-def test_an_emulator_is_on_this_machine(url: str, base: str) -> None:
+def test_emulator_must_be_on_this_machine(url: str, base: str) -> None:
     assert loopback(url) == base
     assert endpoints_of("emulator", url).login == base
 
@@ -42,7 +42,7 @@ def test_an_emulator_is_on_this_machine(url: str, base: str) -> None:
         "file:///etc/passwd",
     ],
 )
-def test_any_other_address_is_refused(url: str) -> None:
+def test_any_other_emulator_address_is_refused(url: str) -> None:
     with pytest.raises(ConnectionSetupError) as caught:
         loopback(url)
     assert caught.value.code == "emulator_not_loopback"
@@ -72,7 +72,7 @@ def test_any_other_address_is_refused(url: str) -> None:
         ("", False),
     ],
 )
-def test_files_go_to_microsoft_only(environment: str, url: str, allowed: bool) -> None:
+def test_files_go_only_to_microsoft(environment: str, url: str, allowed: bool) -> None:
     assert endpoints_of(environment).allows_upload_to(url) is allowed
 
 
@@ -88,7 +88,7 @@ def test_files_go_to_microsoft_only(environment: str, url: str, allowed: bool) -
         ("http://127.0.0.1:8765@evil.example/x", False),
     ],
 )
-def test_the_emulators_files_go_to_the_emulator_only(url: str, allowed: bool) -> None:
+def test_files_of_the_emulator_go_only_to_the_emulator(url: str, allowed: bool) -> None:
     assert endpoints_of("emulator", "http://127.0.0.1:8765").allows_upload_to(url) is allowed
 
 
@@ -102,6 +102,6 @@ def test_each_environment_has_its_own_hosts_and_scope() -> None:
     assert (production.login, production.is_emulator) == (None, False)
 
 
-def test_an_unknown_environment_is_named() -> None:
+def test_unknown_environment_is_named() -> None:
     with pytest.raises(ConnectionSetupError, match="no environment 'staging'"):
         endpoints_of("staging")

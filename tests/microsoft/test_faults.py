@@ -1,4 +1,4 @@
-"""Microsoft's ways of saying no, read into one."""
+"""Microsoft's different error responses are parsed into one form."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ JSON = st.recursive(
         ({}, []),
     ],
 )
-def test_every_shape_is_read(body: dict[str, Any], faults: list[Fault]) -> None:
+def test_every_shape_of_errors_is_parsed(body: dict[str, Any], faults: list[Fault]) -> None:
     assert read_faults(body) == faults
 
 
@@ -64,13 +64,13 @@ def test_every_shape_is_read(body: dict[str, Any], faults: list[Fault]) -> None:
         ([109], None),
     ],
 )
-def test_a_code_may_be_text_or_missing(value: Any, code: int | None) -> None:
+def test_error_code_can_be_text_or_missing(value: Any, code: int | None) -> None:
     (fault,) = read_errors([{"Code": value, "Index": value}])
     assert (fault.code, fault.index) == (code, code)
 
 
 @given(JSON)
-def test_nothing_that_can_be_sent_breaks_the_reader(value: Any) -> None:
+def test_parser_accepts_any_json(value: Any) -> None:
     body = {"Errors": value, "OperationErrors": value, "Code": value}
     for fault in read_faults(body):
         assert fault.code is None or isinstance(fault.code, int)
@@ -78,7 +78,7 @@ def test_nothing_that_can_be_sent_breaks_the_reader(value: Any) -> None:
 
 @pytest.mark.parametrize("field", ["Message", "Detail", "Details", "ErrorCode", "FieldPath"])
 @pytest.mark.parametrize("code", [8004, 9999, None])
-def test_the_providers_words_are_never_repeated(field: str, code: int | None) -> None:
+def test_messages_of_the_provider_are_never_repeated(field: str, code: int | None) -> None:
     quoted = "ada@contoso.com cannot be added"
     faults = read_faults({"Errors": [{"Code": code, field: quoted}]})
     error = service_error(faults, status=400, tracking_id="t-1", operation="AddAudiences")
@@ -86,20 +86,20 @@ def test_the_providers_words_are_never_repeated(field: str, code: int | None) ->
     assert "TrackingId t-1" in str(error)
 
 
-def test_an_unknown_code_is_named_by_its_symbol() -> None:
+def test_unknown_code_is_named_by_its_symbol() -> None:
     error = service_error([Fault(7777, "SomethingNew")], status=400, tracking_id=None, operation="AddAudiences")
     assert str(error).startswith("Microsoft Advertising refused AddAudiences (SomethingNew).")
     assert error.code == 7777
 
 
 @pytest.mark.parametrize(("faults", "status"), [([Fault(105)], 400), ([Fault(123)], 500), ([], 401)])
-def test_what_a_new_sign_in_mends_says_so(faults: list[Fault], status: int) -> None:
+def test_error_that_needs_a_new_sign_in_says_so(faults: list[Fault], status: int) -> None:
     error = service_error(faults, status=status, tracking_id=None, operation="GetUser")
     assert isinstance(error, SignInError)
     assert "ign in" in error.next_step
 
 
-def test_the_first_code_that_is_there_counts() -> None:
+def test_first_known_code_is_used() -> None:
     error = service_error([Fault(None), Fault(8003)], status=200, tracking_id=None, operation="AddAudiences")
     assert error.code == 8003
     assert "terms" in error.sentence

@@ -1,4 +1,4 @@
-"""What the client makes of every way in which an answer can fail, over HTTP."""
+"""How the client handles every kind of failed response, over HTTP."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def refused(client: Any, kind: type[CiError] = ServiceError) -> CiError:
         ("reset_mid_upload", [1.0]),
     ],
 )
-def test_what_passes_is_waited_out(client: Any, fault: Any, waits: list[float]) -> None:
+def test_transient_fault_is_waited_out(client: Any, fault: Any, waits: list[float]) -> None:
     client.fault("GetAudiencesByIds", fault)
     assert client.advertising.audiences() == []
     assert client.clock.waits == waits
@@ -55,21 +55,21 @@ def test_what_passes_is_waited_out(client: Any, fault: Any, waits: list[float]) 
     assert bool(client.said) is (waits[0] >= 1)
 
 
-def test_waiting_ends_after_five_tries(client: Any) -> None:
+def test_retries_end_after_five_attempts(client: Any) -> None:
     client.fault("GetAudiencesByIds", *["0"] * 9)
     error = refused(client)
     assert (error.code, client.clock.waits) == (0, [1.0, 2.0, 4.0, 8.0])
     assert client.count("GetAudiencesByIds") == 5
 
 
-def test_the_limit_of_the_bulk_service_is_waited_for_a_quarter_of_an_hour(client: Any) -> None:
+def test_bulk_limit_is_waited_for_up_to_fifteen_minutes(client: Any) -> None:
     client.fault("GetBulkUploadUrl", *["4204"] * 9)
     with pytest.raises(ServiceError) as caught:
         client.bulk.request_upload()
     assert (caught.value.code, sum(client.clock.waits)) == (4204, 900.0)
 
 
-def test_a_wait_is_told_before_it_begins(client: Any) -> None:
+def test_wait_is_announced_before_it_starts(client: Any) -> None:
     client.fault("GetAudiencesByIds", "117")
     client.advertising.audiences()
     assert client.said == ["Microsoft Advertising is receiving too many calls. Trying again in 60 s."]
@@ -78,7 +78,7 @@ def test_a_wait_is_told_before_it_begins(client: Any) -> None:
 @pytest.mark.parametrize(
     "fault", ["106", ("106", {"status": 401}), "1102", "8003", "http_403", "208", ("8003", {"status": 500})]
 )
-def test_what_does_not_pass_is_asked_for_once(client: Any, fault: Any) -> None:
+def test_permanent_error_is_not_retried(client: Any, fault: Any) -> None:
     client.fault("GetAudiencesByIds", fault)
     error = refused(client)
     assert (client.count("GetAudiencesByIds"), client.clock.waits, client.tokens.renewals) == (1, [], 0)
@@ -97,26 +97,26 @@ def test_what_does_not_pass_is_asked_for_once(client: Any, fault: Any) -> None:
         ("109", {"as_string": True, "status": 400}),
     ],
 )
-def test_an_expired_token_is_renewed_once(client: Any, fault: Any) -> None:
+def test_expired_token_is_renewed_once(client: Any, fault: Any) -> None:
     client.fault("GetAudiencesByIds", fault)
     assert client.advertising.audiences() == []
     assert (client.tokens.renewals, client.count("GetAudiencesByIds"), client.clock.waits) == (1, 2, [0])
 
 
 @pytest.mark.parametrize(("fault", "code"), [("109", 109), ("105", 105), ("http_401", "HTTP 401")])
-def test_a_second_refusal_of_the_token_is_final(client: Any, fault: str, code: Any) -> None:
+def test_second_refusal_of_the_token_is_final(client: Any, fault: str, code: Any) -> None:
     client.fault("GetAudiencesByIds", fault, fault)
     assert refused(client, SignInError).code == code
     assert (client.tokens.renewals, client.count("GetAudiencesByIds")) == (1, 2)
 
 
-def test_the_renewed_token_is_the_one_that_is_sent(client_with: Any, emulator: Any) -> None:
+def test_renewed_token_is_sent(client_with: Any, emulator: Any) -> None:
     client = client_with("worn out", emulator.access_token)
     assert client.advertising.audiences() == []
     assert client.tokens.renewals == 1
 
 
-def test_each_call_may_renew_anew(client: Any) -> None:
+def test_each_call_can_renew_the_token(client: Any) -> None:
     client.fault("GetAudiencesByIds", "109", None, "109")
     client.advertising.audiences()
     client.advertising.audiences()
@@ -124,7 +124,7 @@ def test_each_call_may_renew_anew(client: Any) -> None:
 
 
 @pytest.mark.parametrize("fault", ["lost_reply", "lost_request", "http_502_html", "empty_body", "0", "huge_body"])
-def test_what_must_not_happen_twice_is_not_asked_for_again(client: Any, fault: str) -> None:
+def test_non_idempotent_request_is_not_retried_if_it_may_have_arrived(client: Any, fault: str) -> None:
     client.fault("AddAudiences", fault)
     with pytest.raises(OutcomeUnknownError, match="may or may not have been carried out"):
         client.new_list()
@@ -132,13 +132,13 @@ def test_what_must_not_happen_twice_is_not_asked_for_again(client: Any, fault: s
 
 
 @pytest.mark.parametrize("fault", ["117", "109", "1010"])
-def test_what_was_surely_not_carried_out_is_asked_for_again(client: Any, fault: str) -> None:
+def test_non_idempotent_request_is_retried_if_it_was_surely_not_executed(client: Any, fault: str) -> None:
     client.fault("AddAudiences", fault)
     assert client.new_list()
     assert list(client.emulator.audiences()) == ["A list"]
 
 
-def test_a_replace_by_call_is_not_repeated_but_an_add_is(client: Any) -> None:
+def test_replace_is_not_retried_but_add_is(client: Any) -> None:
     identity = client.new_list()
     client.fault(APPLY, "lost_reply", None, "lost_reply")
     assert client.advertising.apply(identity, "Add", [HASH], accept_terms=True).faults == ()
@@ -148,7 +148,7 @@ def test_a_replace_by_call_is_not_repeated_but_an_add_is(client: Any) -> None:
 
 
 @pytest.mark.parametrize("details", [{}, {"status": 302}, {"status": 303}])
-def test_a_redirect_is_not_followed(client: Any, details: dict[str, int]) -> None:
+def test_redirect_is_not_followed(client: Any, details: dict[str, int]) -> None:
     client.fault("GetAudiencesByIds", ("redirect", details))
     error = refused(client)
     assert "redirect" in str(error)
@@ -158,7 +158,7 @@ def test_a_redirect_is_not_followed(client: Any, details: dict[str, int]) -> Non
 
 
 @pytest.mark.parametrize("fault", ["http_502_html", ("huge_body", {"status": 400}), "http_403"])
-def test_no_error_repeats_what_was_received_or_sent(client: Any, fault: Any) -> None:
+def test_error_repeats_nothing_received_or_sent(client: Any, fault: Any) -> None:
     client.fault("GetAudiencesByIds", *[fault] * 5)
     text = str(refused(client))
     assert not any(part in text for part in ("<html", "xxx", "Gateway", "Refused", client.emulator.access_token))
@@ -166,9 +166,7 @@ def test_no_error_repeats_what_was_received_or_sent(client: Any, fault: Any) -> 
 
 
 @pytest.mark.parametrize(("status", "limit"), [(502, MAX_ERROR_BYTES), (200, MAX_JSON_BYTES)])
-def test_no_more_is_read_than_an_answer_can_hold(
-    client: Any, status: int, limit: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_response_is_read_up_to_a_limit(client: Any, status: int, limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[int] = []
     real = client.conversation.session.send
 
@@ -191,7 +189,7 @@ def test_no_more_is_read_than_an_answer_can_hold(
     assert limit <= sum(taken) <= limit + 100_000
 
 
-def test_an_address_where_nobody_listens_is_unreachable(client: Any) -> None:
+def test_closed_port_is_unreachable(client: Any) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         nobody = f"http://127.0.0.1:{free.getsockname()[1]}"
@@ -201,9 +199,7 @@ def test_an_address_where_nobody_listens_is_unreachable(client: Any) -> None:
     assert client.clock.waits == [1.0, 2.0, 4.0, 8.0]
 
 
-def test_a_password_file_does_not_replace_the_token(
-    client: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_netrc_file_does_not_replace_the_token(client: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login somebody password secret\n")
     netrc.chmod(0o600)
@@ -213,7 +209,7 @@ def test_a_password_file_does_not_replace_the_token(
     assert client.advertising.audiences() == []
 
 
-def test_no_representation_shows_a_token(client: Any) -> None:
+def test_repr_shows_no_token(client: Any) -> None:
     shown = f"{client.conversation!r} {client.conversation.service.endpoints!r} {client.conversation!s}"
     assert client.emulator.access_token not in shown
     assert client.emulator.developer_token not in repr(client.conversation.service)

@@ -9,12 +9,12 @@ PRODUCTION = insights_endpoints("production")
 ORGANIZATION = "https://contoso.crm4.dynamics.com"
 
 
-def test_customer_insights_has_the_scope_of_microsofts_samples() -> None:
+def test_scope_of_customer_insights_is_that_of_microsofts_samples() -> None:
     assert PRODUCTION.base == "https://api.ci.ai.dynamics.com/v1"
     assert PRODUCTION.sign_in.scope == "https://api.ci.ai.microsoft.com/.default"
 
 
-def test_dataverse_has_the_scope_of_its_organization() -> None:
+def test_scope_of_dataverse_is_its_organization() -> None:
     found = dataverse_endpoints("production", f"{ORGANIZATION}/main.aspx")
     assert found.base == f"{ORGANIZATION}/api/data/v9.2"
     assert found.sign_in.scope == f"{ORGANIZATION}/.default"
@@ -33,7 +33,7 @@ def test_dataverse_has_the_scope_of_its_organization() -> None:
         "",
     ],
 )
-def test_other_addresses_are_no_organization(url: str) -> None:
+def test_address_of_another_host_is_not_an_organization(url: str) -> None:
     with pytest.raises(ConnectionSetupError, match="not the address of a Dataverse organization"):
         dataverse_endpoints("production", url)
 
@@ -51,13 +51,13 @@ def test_other_addresses_are_no_organization(url: str) -> None:
         "/v1",
     ],
 )
-def test_credentials_go_to_the_own_host_only(url: str) -> None:
+def test_credentials_go_only_to_the_own_host(url: str) -> None:
     assert not PRODUCTION.is_own(url)
     with pytest.raises(ServiceError, match="nothing was sent there"):
         PRODUCTION.require_own(url, "the next page")
 
 
-def test_the_own_host_is_the_own_host() -> None:
+def test_own_host_is_recognized() -> None:
     assert PRODUCTION.is_own("https://api.ci.ai.dynamics.com/v1/instances/1/data/Customer?$skiptoken=2")
     assert PRODUCTION.is_own("https://API.CI.AI.dynamics.com:443/v1")
 
@@ -74,16 +74,16 @@ def test_the_own_host_is_the_own_host() -> None:
         ("file:///etc/passwd", False),
     ],
 )
-def test_files_are_fetched_from_azures_storage_only(url: str, fits: bool) -> None:
+def test_files_are_downloaded_only_from_azure_storage(url: str, fits: bool) -> None:
     assert PRODUCTION.is_storage(url) is fits
 
 
-def test_the_emulator_hands_out_files_of_its_own_only() -> None:
+def test_files_of_the_emulator_are_downloaded_only_from_it() -> None:
     emulated = insights_endpoints("emulator", "http://127.0.0.1:8765")
     assert emulated.is_storage("http://127.0.0.1:8765/storage/part-0.csv")
     assert not emulated.is_storage("https://contoso.blob.core.windows.net/container/part-0.csv")
 
 
-def test_there_is_no_sandbox() -> None:
+def test_customer_insights_has_no_sandbox() -> None:
     with pytest.raises(ConnectionSetupError, match="no sandbox"):
         insights_endpoints("sandbox")

@@ -1,4 +1,4 @@
-"""What we send is what the official SDK sends for the same operation."""
+"""Our requests equal those of the official SDK for the same operation."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ci_magics.workspace.store import Workspace
 
 HASH = "f25ad364d33972379a7a4f4df33db142205f5c40eb19cfdb2fc5aaf117e10101"
-#: Transport details that say nothing about the operation; `Api-Revision` is the SDK's own and not documented.
+#: Transport details that do not concern the operation; only the SDK sends `Api-Revision`, and it is not documented.
 OWN_WAYS = {"User-Agent", "Accept-Encoding", "Connection", "Content-Length", "Host", "Api-Revision"}
 
 
@@ -69,7 +69,7 @@ def compared(request: dict[str, Any], **unimportant: Any) -> tuple[Any, ...]:
 
 
 def _filled(body: Any, unimportant: dict[str, Any]) -> Any:
-    """An optional field that one side leaves out and the other sends as null says the same."""
+    """Drop optional fields that one side leaves out and the other sends as null."""
     if isinstance(body, dict):
         return {
             name: unimportant.get(name, _filled(value, unimportant))
@@ -175,6 +175,6 @@ def test_bulk_upload(emulator: RunningEmulator, ours: Services, tmp_path: Path) 
 
 
 def _part(request: dict[str, Any]) -> str:
-    """The heading of the multipart body's only part, without what differs between two uploads."""
+    """Return the heading of the only part of the multipart body, without what differs between two uploads."""
     heading = request["body"].split("\r\n\r\n")[0].split("\r\n", 1)[1]
     return re.sub(r'filename="[^"]*"', 'filename="*"', heading)

@@ -1,4 +1,4 @@
-"""Signing in through MSAL, against the emulator's sign-in pages and its control calls."""
+"""Signing in through MSAL, with the sign-in pages and control calls of the emulator."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def grants(emulator: RunningEmulator) -> list[dict[str, str]]:
     return [dict(part.split("=", 1) for part in each["body"].split("&")) for each in lines]
 
 
-def test_a_device_code_signs_in_who_enters_it(emulator: RunningEmulator, endpoints: Endpoints, app: Any) -> None:
+def test_device_code_signs_in(emulator: RunningEmulator, endpoints: Endpoints, app: Any) -> None:
     shown: list[str] = []
 
     def enter(sentence: str) -> None:
@@ -64,7 +64,7 @@ def test_a_device_code_signs_in_who_enters_it(emulator: RunningEmulator, endpoin
     assert shown[0].startswith(f"To sign in, open {emulator.base_url}/devicelogin and enter the code ")
 
 
-def test_a_declined_device_code_says_so(emulator: RunningEmulator, endpoints: Endpoints, app: Any) -> None:
+def test_declined_device_code_is_reported(emulator: RunningEmulator, endpoints: Endpoints, app: Any) -> None:
     with pytest.raises(SignInError, match="declined") as caught:
         signin.sign_in_by_device_code(
             app, endpoints.scope, lambda sentence: answer_code(emulator, sentence, accept=False)
@@ -73,21 +73,21 @@ def test_a_declined_device_code_says_so(emulator: RunningEmulator, endpoints: En
     assert caught.value.tracking_id
 
 
-def test_a_device_code_that_nobody_enters_expires(emulator: RunningEmulator, endpoints: Endpoints, app: Any) -> None:
+def test_device_code_expires_if_nobody_enters_it(emulator: RunningEmulator, endpoints: Endpoints, app: Any) -> None:
     with pytest.raises(SignInError, match="before the code expired"):
         signin.sign_in_by_device_code(
             app, endpoints.scope, lambda _sentence: emulator.control("POST", "/clock", {"advance_hours": 1})
         )
 
 
-def test_a_device_code_may_not_be_handed_out(emulator: RunningEmulator, endpoints: Endpoints, app: Any) -> None:
+def test_refused_device_code_request_is_reported(emulator: RunningEmulator, endpoints: Endpoints, app: Any) -> None:
     emulator.control("POST", "/faults", [{"operation": "DeviceCode", "call": 1, "fault": "invalid_grant"}])
     with pytest.raises(SignInError) as caught:
         signin.sign_in_by_device_code(app, endpoints.scope, lambda _sentence: pytest.fail("there is no code"))
     assert caught.value.code == "AADSTS70000"
 
 
-def test_waiting_for_a_person_can_be_interrupted(
+def test_waiting_for_the_device_code_can_be_interrupted(
     emulator: RunningEmulator, endpoints: Endpoints, app: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stop(_seconds: float) -> None:
@@ -99,7 +99,7 @@ def test_waiting_for_a_person_can_be_interrupted(
     assert emulator.operations()[-1] == "Token"
 
 
-def test_the_emulators_own_user_needs_nobody(emulator: RunningEmulator, endpoints: Endpoints, app: Any) -> None:
+def test_sign_in_to_the_emulator_needs_no_person(emulator: RunningEmulator, endpoints: Endpoints, app: Any) -> None:
     emulator.control("POST", "/settings", {"record_bodies": True})
     tokens = signin.sign_in_to_emulator(app, endpoints)
     assert works(emulator, tokens.token())
@@ -108,7 +108,7 @@ def test_the_emulators_own_user_needs_nobody(emulator: RunningEmulator, endpoint
     assert form["code_verifier"]
 
 
-def test_a_browser_goes_through_the_page_that_posts_itself(
+def test_browser_sign_in_follows_the_self_posting_page(
     emulator: RunningEmulator, endpoints: Endpoints, app: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def browse(uri: str, **_options: Any) -> bool:
@@ -124,12 +124,12 @@ def test_a_browser_goes_through_the_page_that_posts_itself(
     assert works(emulator, tokens.token())
 
 
-def test_a_refresh_token_signs_in_unattended(emulator: RunningEmulator, endpoints: Endpoints, app: Any) -> None:
+def test_refresh_token_signs_in_unattended(emulator: RunningEmulator, endpoints: Endpoints, app: Any) -> None:
     tokens = signin.sign_in_by_refresh_token(app, endpoints.scope, emulator.refresh_token)
     assert works(emulator, tokens.token())
 
 
-def test_a_dead_refresh_token_asks_for_a_new_sign_in_and_is_not_tried_again(
+def test_invalid_refresh_token_asks_for_a_new_sign_in_and_is_not_retried(
     emulator: RunningEmulator, endpoints: Endpoints, app: Any
 ) -> None:
     with pytest.raises(SignInError, match="not valid any more") as caught:
@@ -138,9 +138,7 @@ def test_a_dead_refresh_token_asks_for_a_new_sign_in_and_is_not_tried_again(
     assert emulator.operations().count("Token") == 1
 
 
-def test_a_token_is_taken_from_memory_until_it_is_refused(
-    emulator: RunningEmulator, endpoints: Endpoints, app: Any
-) -> None:
+def test_token_is_cached_until_it_is_renewed(emulator: RunningEmulator, endpoints: Endpoints, app: Any) -> None:
     tokens = signin.sign_in_by_refresh_token(app, endpoints.scope, emulator.refresh_token)
     first = tokens.token()
     assert tokens.token() == first
@@ -151,9 +149,7 @@ def test_a_token_is_taken_from_memory_until_it_is_refused(
     assert works(emulator, renewed)
 
 
-def test_each_renewal_uses_the_refresh_token_of_the_one_before(
-    emulator: RunningEmulator, endpoints: Endpoints, app: Any
-) -> None:
+def test_each_renewal_uses_the_latest_refresh_token(emulator: RunningEmulator, endpoints: Endpoints, app: Any) -> None:
     emulator.control("POST", "/settings", {"record_bodies": True})
     tokens = signin.sign_in_by_refresh_token(app, endpoints.scope, emulator.refresh_token)
     for _ in range(3):
@@ -163,7 +159,7 @@ def test_each_renewal_uses_the_refresh_token_of_the_one_before(
     assert used[0] == emulator.refresh_token
 
 
-def test_a_new_refresh_token_is_saved_before_the_access_token_is_given(
+def test_new_refresh_token_is_saved_before_the_access_token_is_returned(
     emulator: RunningEmulator, endpoints: Endpoints, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("msal_extensions.build_encrypted_persistence", unavailable)
@@ -190,7 +186,7 @@ def unavailable(_path: str) -> Any:
     raise ImportError
 
 
-def test_another_process_finds_who_signed_in(
+def test_another_process_finds_the_signed_in_account(
     emulator: RunningEmulator, endpoints: Endpoints, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("msal_extensions.build_encrypted_persistence", unavailable)
@@ -206,7 +202,7 @@ def test_another_process_finds_who_signed_in(
     assert signin.tokens_of(second, endpoints.scope, "somebody.else") is None
 
 
-def test_signing_out_forgets_the_tokens_on_this_machine(
+def test_signing_out_removes_the_tokens_from_this_machine(
     emulator: RunningEmulator, endpoints: Endpoints, app: Any
 ) -> None:
     tokens = signin.sign_in_by_refresh_token(app, endpoints.scope, emulator.refresh_token)
@@ -217,7 +213,7 @@ def test_signing_out_forgets_the_tokens_on_this_machine(
     assert signin.signed_in(app) == []
 
 
-def test_nobody_is_known_at_first(endpoints: Endpoints, app: Any) -> None:
+def test_nobody_is_signed_in_at_first(endpoints: Endpoints, app: Any) -> None:
     assert signin.signed_in(app) == []
     assert signin.tokens_of(app, endpoints.scope, "anybody") is None
 
@@ -226,7 +222,7 @@ def test_nobody_is_known_at_first(endpoints: Endpoints, app: Any) -> None:
     "fault", ["http_502_html", "empty_body", "lost_reply", "lost_request", "redirect", "huge_body", "http_500"]
 )
 @pytest.mark.parametrize("when", ["at first", "later"])
-def test_a_sign_in_that_does_not_answer_is_one_error_and_says_nothing_of_it(
+def test_unreachable_sign_in_raises_one_error_without_the_response(
     emulator: RunningEmulator,
     endpoints: Endpoints,
     app: Any,
@@ -249,7 +245,7 @@ def test_a_sign_in_that_does_not_answer_is_one_error_and_says_nothing_of_it(
 
 @pytest.mark.parametrize("operation", ["Discovery", "Authorize"])
 @pytest.mark.parametrize("fault", ["http_502_html", "lost_reply", "empty_body"])
-def test_no_page_of_the_sign_in_fails_in_another_way(
+def test_every_page_of_the_sign_in_fails_with_the_same_error(
     emulator: RunningEmulator, endpoints: Endpoints, operation: str, fault: str
 ) -> None:
     emulator.control("POST", "/faults", [{"operation": operation, "call": 1, "fault": fault}])
@@ -258,14 +254,14 @@ def test_no_page_of_the_sign_in_fails_in_another_way(
     assert caught.value.code in ("sign_in_unreachable", "emulator_unreachable")
 
 
-def test_a_tenant_that_microsoft_does_not_know_is_named(emulator: RunningEmulator, endpoints: Endpoints) -> None:
+def test_unknown_tenant_is_reported(emulator: RunningEmulator, endpoints: Endpoints) -> None:
     emulator.fault("Discovery", "AADSTS90002", times=9)
     with pytest.raises(SignInError, match="does not know the tenant") as caught:
         signin.sign_in_to_emulator(application(endpoints), endpoints)
     assert caught.value.code == "unknown_tenant"
 
 
-def test_nothing_that_can_be_shown_holds_a_token(
+def test_no_output_contains_a_token(
     emulator: RunningEmulator, endpoints: Endpoints, app: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -275,7 +271,7 @@ def test_nothing_that_can_be_shown_holds_a_token(
     assert not [secret for secret in secrets if secret in shown]
 
 
-def test_no_request_names_the_person_or_goes_without_a_time_limit(
+def test_requests_have_a_timeout_and_do_not_name_the_person(
     emulator: RunningEmulator, endpoints: Endpoints, app: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     timeouts: list[Any] = []

@@ -1,4 +1,4 @@
-"""Each refusal of Microsoft Entra has its sentence."""
+"""Each error code of Microsoft Entra has its own message."""
 
 from __future__ import annotations
 
@@ -43,20 +43,20 @@ if TYPE_CHECKING:
         ({"error": "server_error", "error_codes": ["<html>"]}, "sign_in_failed", "Signing in to Microsoft failed"),
     ],
 )
-def test_a_refusal_says_what_to_do(answer: dict[str, Any], code: str, words: str) -> None:
+def test_refusal_says_what_to_do(answer: dict[str, Any], code: str, words: str) -> None:
     error = sign_in_error(answer)
     assert error.code == code
     assert words in str(error)
 
 
-def test_the_words_of_the_provider_are_not_repeated_and_its_number_for_support_is() -> None:
+def test_message_of_the_provider_is_dropped_and_its_tracking_id_is_kept() -> None:
     answer = {"error": "invalid_grant", "error_description": "AADSTS70000: jane said no", "correlation_id": "c-1"}
     error = sign_in_error(answer)
     assert "jane" not in str(error)
     assert error.tracking_id == "c-1"
 
 
-#: Where the person alone can do something about it; of all others the advice names somebody else, or the settings.
+#: Codes where the user can act alone; the advice for all others names somebody else, or the settings.
 ALONE = (
     "50011 50055 50056 50058 50074 50076 50078 50089 50126 50132 50133 50158 50173 50196 65004 "
     "70000 70008 700082 700084"
@@ -68,9 +68,7 @@ SOMEBODY_ELSE = (
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_every_code_of_the_list_says_what_happened_and_who_can_do_something(
-    code: str, emulator: RunningEmulator
-) -> None:
+def test_every_entra_code_has_its_message_and_next_step(code: str, emulator: RunningEmulator) -> None:
     endpoints = endpoints_of("emulator", emulator.base_url)
     app = signin.open_application(endpoints, client_id=signin.EMULATOR_CLIENT_ID)
     emulator.fault("Token", code, times=9)
@@ -88,7 +86,7 @@ def test_every_code_of_the_list_says_what_happened_and_who_can_do_something(
 
 
 @pytest.mark.parametrize("code", ["AADSTS50105", "AADSTS530036", "AADSTS90094"])
-def test_a_refused_start_of_a_device_code_says_the_same(code: str, emulator: RunningEmulator) -> None:
+def test_refused_device_code_request_gets_the_same_message(code: str, emulator: RunningEmulator) -> None:
     endpoints = endpoints_of("emulator", emulator.base_url)
     app = signin.open_application(endpoints, client_id=signin.EMULATOR_CLIENT_ID)
     emulator.fault("DeviceCode", code)
@@ -97,7 +95,7 @@ def test_a_refused_start_of_a_device_code_says_the_same(code: str, emulator: Run
     assert caught.value.sentence == SIGN_IN[int(code.removeprefix("AADSTS"))].template
 
 
-def test_all_advice_is_one_sentence_each_and_names_nobody() -> None:
+def test_each_message_is_one_sentence_without_entra_codes() -> None:
     for number, meaning in SIGN_IN.items():
         sentence, next_step = meaning.template, meaning.next_step
         assert re.fullmatch(r"[A-Z][^.]*(ci-magics[^.]*)?\.", sentence), number

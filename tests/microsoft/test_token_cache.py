@@ -1,4 +1,4 @@
-"""Token caches that are damaged, planted, open to others or impossible: the work goes on, and the person is told."""
+"""Damaged, foreign, readable or unwritable token caches: signing in works, and the user gets a notice."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def endpoints(emulator: RunningEmulator) -> Endpoints:
 
 @pytest.fixture
 def path(emulator: RunningEmulator, endpoints: Endpoints, tmp_path: Path) -> Path:
-    """A cache in which somebody is signed in."""
+    """Return a cache with a signed-in account."""
     path = tmp_path / "cache.bin"
     app = application(endpoints, open_cache(path, lambda _notice: None))
     signin.sign_in_by_refresh_token(app, endpoints.scope, emulator.refresh_token)
@@ -82,7 +82,7 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_cache_is_set_aside_and_signing_in_again_works(
+def test_damaged_cache_is_moved_away_and_signing_in_works(
     damage: str, path: Path, emulator: RunningEmulator, endpoints: Endpoints
 ) -> None:
     DAMAGES[damage](path)
@@ -98,7 +98,7 @@ def test_a_damaged_cache_is_set_aside_and_signing_in_again_works(
     assert said == []
 
 
-def test_a_cache_of_another_user_is_not_read(path: Path, endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cache_of_another_user_is_not_read(path: Path, endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
     owner = os.geteuid()
     monkeypatch.setattr("ci_magics.microsoft.token_cache.os.geteuid", lambda: owner + 1)
     said: list[str] = []
@@ -106,7 +106,7 @@ def test_a_cache_of_another_user_is_not_read(path: Path, endpoints: Endpoints, m
     assert said == [f"The file of your sign-ins belongs to another user of this machine: {MOVED}"]
 
 
-def test_a_cache_that_others_could_read_is_closed_and_said(path: Path, endpoints: Endpoints) -> None:
+def test_cache_readable_by_others_is_made_private_with_a_notice(path: Path, endpoints: Endpoints) -> None:
     path.chmod(0o644)
     said: list[str] = []
     assert len(signin.signed_in(application(endpoints, open_cache(path, said.append)))) == 1
@@ -116,7 +116,7 @@ def test_a_cache_that_others_could_read_is_closed_and_said(path: Path, endpoints
     ]
 
 
-def test_where_nothing_can_be_kept_the_tokens_stay_in_memory(
+def test_tokens_stay_in_memory_if_the_cache_cannot_be_written(
     path: Path, emulator: RunningEmulator, endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_arguments: Any, **_options: Any) -> Any:
@@ -133,7 +133,7 @@ def test_where_nothing_can_be_kept_the_tokens_stay_in_memory(
     assert path.read_bytes() == b"damaged"
 
 
-def test_a_crash_while_saving_leaves_the_tokens_of_before(
+def test_crash_while_saving_keeps_the_previous_tokens(
     path: Path, endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = path.read_bytes()

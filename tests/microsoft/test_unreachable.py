@@ -1,4 +1,4 @@
-"""Networks that do not lead to Microsoft: each one is named as what it is, with what to set."""
+"""Every kind of network problem gets its own message, with the setting that solves it."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @dataclass
 class Certificates:
-    """An authority, and servers' certificates in files."""
+    """A certificate authority, and server certificates in files."""
 
     folder: Path
     key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
 
     @property
     def authority(self) -> Path:
-        """The authority's own certificate."""
+        """The certificate of the authority."""
         return self.write("authority", name="authority", key=self.key, is_authority=True)
 
     def write(
@@ -104,7 +104,7 @@ def certificates(tmp_path: Path) -> Certificates:
 
 @contextmanager
 def serving(handle: Callable[[socket.socket], None], certificate: Path | None = None) -> Iterator[int]:
-    """Serve on a port of this machine, encrypted where there is a certificate."""
+    """Serve on a local port, with TLS if there is a certificate."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         context = None
         if certificate is not None:
@@ -139,13 +139,13 @@ def answering(text: bytes) -> Callable[[socket.socket], None]:
 OK = answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
 
 
-def failed(url: str) -> Cause:
+def cause_for(url: str) -> Cause:
     with open_session(PRODUCTION) as session, pytest.raises(requests.RequestException) as caught:
         session.get(url, timeout=5)
     return cause_of(caught.value)
 
 
-def test_a_certificate_that_the_named_authority_signed_is_taken(
+def test_certificate_of_the_configured_authority_is_trusted(
     certificates: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificates.authority))
@@ -154,44 +154,40 @@ def test_a_certificate_that_the_named_authority_signed_is_taken(
 
 
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
-def test_a_missing_file_of_certificates_is_named_with_its_variable(
-    variable: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_ca_bundle_is_reported_with_its_variable(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(variable, "/nowhere/company.pem")
-    cause = failed("https://localhost:9")
+    cause = cause_for("https://localhost:9")
     assert (cause.code, cause.passes, cause.may_have_arrived) == ("ca_bundle_missing", False, False)
     assert variable in cause.reason
     assert variable in cause.next_step
 
 
-def test_a_file_that_holds_no_certificates_is_named(
+def test_ca_bundle_without_certificates_is_reported(
     certificates: Certificates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "bundle.pem").write_text("no certificate")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "bundle.pem"))
     with serving(OK, certificates.write("good")) as port:
-        cause = failed(f"https://localhost:{port}")
+        cause = cause_for(f"https://localhost:{port}")
     assert (cause.code, cause.passes) == ("ca_bundle_unreadable", False)
 
 
 @pytest.mark.parametrize("signed_by_itself", [False, True], ids=["by an intercepting proxy", "by itself"])
-def test_a_certificate_that_nobody_trusts_says_which_variable_to_set(
-    signed_by_itself: bool, certificates: Certificates
-) -> None:
+def test_untrusted_certificate_names_the_variable_to_set(signed_by_itself: bool, certificates: Certificates) -> None:
     with serving(OK, certificates.write("server", signed_by_itself=signed_by_itself)) as port:
-        cause = failed(f"https://localhost:{port}")
+        cause = cause_for(f"https://localhost:{port}")
     assert (cause.code, cause.passes, cause.may_have_arrived) == ("certificate_untrusted", False, False)
     assert "set REQUESTS_CA_BUNDLE to it" in cause.next_step
     assert "network" not in cause.reason
 
 
-def test_a_file_of_the_wrong_authority_is_named(
+def test_ca_bundle_of_another_authority_is_reported(
     certificates: Certificates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "other").mkdir()
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(Certificates(tmp_path / "other").authority))
     with serving(OK, certificates.write("server")) as port:
-        cause = failed(f"https://localhost:{port}")
+        cause = cause_for(f"https://localhost:{port}")
     assert cause.code == "certificate_untrusted"
     assert cause.next_step.startswith("The file that REQUESTS_CA_BUNDLE names does not hold the authority")
 
@@ -204,24 +200,24 @@ def test_a_file_of_the_wrong_authority_is_named(
         ("certificate_of_another", {"name": "elsewhere.example.com"}),
     ],
 )
-def test_a_refused_certificate_says_why(
+def test_refused_certificate_says_why(
     code: str, options: dict[str, object], certificates: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificates.authority))
     with serving(OK, certificates.write("server", **options)) as port:  # type: ignore[arg-type]
-        cause = failed(f"https://localhost:{port}")
+        cause = cause_for(f"https://localhost:{port}")
     assert (cause.code, cause.passes, cause.may_have_arrived) == (code, False, False)
 
 
-def test_an_answer_that_is_not_encrypted_is_named() -> None:
+def test_unencrypted_response_is_reported() -> None:
     with serving(answering(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as port:
-        cause = failed(f"https://localhost:{port}")
+        cause = cause_for(f"https://localhost:{port}")
     assert (cause.code, cause.passes, cause.may_have_arrived) == ("not_encrypted", False, False)
 
 
-def test_an_encrypted_connection_that_breaks_off_may_have_arrived(certificates: Certificates) -> None:
+def test_closed_tls_connection_may_have_delivered_the_request(certificates: Certificates) -> None:
     with serving(lambda connection: connection.close()) as port:
-        cause = failed(f"https://localhost:{port}")
+        cause = cause_for(f"https://localhost:{port}")
     assert cause.may_have_arrived
     assert "certificate" not in cause.reason
     assert certificates.folder.exists()
@@ -235,36 +231,36 @@ def test_an_encrypted_connection_that_breaks_off_may_have_arrived(certificates: 
         (b"HTTP/1.1 503 Service Unavailable\r\n\r\n", "proxy_refused", True),
     ],
 )
-def test_a_proxy_that_refuses_is_named(answer: bytes, code: str, passes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refusing_proxy_is_reported(answer: bytes, code: str, passes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     with serving(answering(answer)) as port:
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
-        cause = failed("https://campaign.api.bingads.microsoft.com")
+        cause = cause_for("https://campaign.api.bingads.microsoft.com")
     assert (cause.code, cause.passes, cause.may_have_arrived) == (code, passes, False)
     assert "proxy" in cause.reason
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:{}", "http://127.0.0.1:{}"])
-def test_a_proxy_that_does_not_answer_is_named(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_proxy_is_reported(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     monkeypatch.setenv("HTTPS_PROXY", address.format(port))
-    cause = failed("https://campaign.api.bingads.microsoft.com")
+    cause = cause_for("https://campaign.api.bingads.microsoft.com")
     assert (cause.code, "HTTPS_PROXY" in cause.next_step) == ("proxy_unreachable", True)
 
 
 @pytest.mark.parametrize("address", ["http://", "nonsense://there:1"])
-def test_an_address_of_no_proxy_is_named(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_proxy_address_is_reported(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", address)
-    cause = failed("https://campaign.api.bingads.microsoft.com")
+    cause = cause_for("https://campaign.api.bingads.microsoft.com")
     assert (cause.code, cause.passes) == ("proxy_address", False)
 
 
-def test_a_name_that_nobody_knows_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_host_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(*_arguments: object, **_options: object) -> None:
         raise socket.gaierror(-2, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    cause = failed("https://campaign.api.bingads.microsoft.com")
+    cause = cause_for("https://campaign.api.bingads.microsoft.com")
     assert (cause.code, cause.passes) == ("unknown_host", True)
     assert "HTTPS_PROXY" in cause.next_step
 
@@ -277,18 +273,16 @@ def test_a_name_that_nobody_knows_is_named(monkeypatch: pytest.MonkeyPatch) -> N
         (TimeoutError("timed out"), "no_connection"),
     ],
 )
-def test_a_connection_that_never_came_about_is_named(
-    error: OSError, code: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_connection_is_reported(error: OSError, code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_arguments: object, **_options: object) -> None:
         raise error
 
     monkeypatch.setattr("urllib3.connection.connection.create_connection", refuse)
-    cause = failed("https://localhost:9")
+    cause = cause_for("https://localhost:9")
     assert (cause.code, cause.passes, cause.may_have_arrived) == (code, True, False)
 
 
-def test_a_service_that_says_nothing_may_have_done_something() -> None:
+def test_timeout_may_have_delivered_the_request() -> None:
     waiting = threading.Event()
     with serving(lambda _connection: waiting.wait(5) and None) as port:
         with open_session(PRODUCTION) as session, pytest.raises(requests.RequestException) as caught:
@@ -297,7 +291,7 @@ def test_a_service_that_says_nothing_may_have_done_something() -> None:
     assert (cause_of(caught.value).code, cause_of(caught.value).may_have_arrived) == ("no_answer", True)
 
 
-def test_a_refused_certificate_is_not_tried_again(certificates: Certificates) -> None:
+def test_refused_certificate_is_not_retried(certificates: Certificates) -> None:
     with serving(OK, certificates.write("server")) as port, open_session(PRODUCTION) as session:
         with pytest.raises(requests.RequestException) as caught:
             session.get(f"https://localhost:{port}", timeout=5)
@@ -306,13 +300,13 @@ def test_a_refused_certificate_is_not_tried_again(certificates: Certificates) ->
     assert str(error).startswith("Microsoft Advertising cannot be reached: the certificate that it shows comes from an")
 
 
-def test_the_sign_in_says_the_same(certificates: Certificates) -> None:
+def test_sign_in_reports_network_problems_the_same_way(certificates: Certificates) -> None:
     with serving(OK, certificates.write("server")) as port, pytest.raises(Exception, match="certificate") as caught:
         EntraSession(PRODUCTION).get(f"https://localhost:{port}")
     assert str(caught.value).startswith("Microsoft's sign-in cannot be reached: the certificate that it shows comes")
 
 
-def test_the_emulator_is_not_called_microsoft() -> None:
+def test_error_about_the_emulator_does_not_name_microsoft() -> None:
     refused = requests.ConnectionError(ConnectionRefusedError(111, "refused"))
     failed = lost("Microsoft Advertising", "GetUser", refused, repeatable=True, is_emulator=True)
     assert isinstance(failed, TransientError)
@@ -322,14 +316,14 @@ def test_the_emulator_is_not_called_microsoft() -> None:
         assert "PROXY" not in str(error)
 
 
-def test_the_doctor_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/company.pem")
     causes = [each.cause for each in ask_services(PRODUCTION)]
     assert len(causes) > 1
     assert {each.code for each in causes if each} == {"ca_bundle_missing"}
 
 
-def test_a_refusal_that_is_none_of_microsofts_is_not_called_theirs() -> None:
+def test_response_of_an_intermediary_is_not_attributed_to_microsoft() -> None:
     page = b"HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\nContent-Length: 17\r\n\r\n<h1>Blocked</h1>\n"
     with serving(answering(page)) as port, open_session(PRODUCTION) as session:
         received = receive(session.get(f"http://localhost:{port}", timeout=5, stream=True), NOW)

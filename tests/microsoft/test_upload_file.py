@@ -1,4 +1,4 @@
-"""What is written for Microsoft, read back with the standard library."""
+"""Upload files, read back with the standard library."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def random_hashes(count: int) -> Any:
 
 @given(HASHES, ACTIONS, st.booleans())
 @settings(deadline=None)
-def test_what_is_written_can_be_read_back(hashes: Any, action: Any, accept: bool) -> None:
+def test_upload_file_is_read_back(hashes: Any, action: Any, accept: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = write(hashes, Path(folder) / "f.zip", action=action, accept_terms=accept)
         version, head, *rest = read(path)
@@ -60,34 +60,34 @@ def test_what_is_written_can_be_read_back(hashes: Any, action: Any, accept: bool
         assert items(path) == [(position, row.tobytes().hex()) for position, row in enumerate(hashes)]
 
 
-def test_more_than_one_block_is_written_in_order(tmp_path: Path) -> None:
+def test_several_blocks_are_written_in_order(tmp_path: Path) -> None:
     hashes = random_hashes(120_000)
     assert items(write(hashes, tmp_path / "f.zip")) == [
         (position, row.tobytes().hex()) for position, row in enumerate(hashes)
     ]
 
 
-def test_a_full_file_stays_below_the_limit(tmp_path: Path) -> None:
+def test_full_file_is_smaller_than_the_limit(tmp_path: Path) -> None:
     rows = 200_000
     size = write(random_hashes(rows), tmp_path / "f.zip").stat().st_size
     assert size / rows * rows_per_file("production") < MAX_FILE_BYTES * 0.9
 
 
-def test_more_rows_than_fit_are_refused(tmp_path: Path) -> None:
+def test_too_many_rows_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="cannot fit"):
         write(random_hashes(3), tmp_path / "f.zip", max_rows=2)
 
 
-def test_the_same_hashes_give_the_same_file(tmp_path: Path) -> None:
+def test_same_hashes_give_the_same_file(tmp_path: Path) -> None:
     one, other = (write(random_hashes(1_000), tmp_path / name) for name in ("one.zip", "other.zip"))
     assert one.read_bytes() == other.read_bytes()
 
 
-def test_a_file_is_its_owners_only(tmp_path: Path) -> None:
+def test_only_the_owner_can_read_the_file(tmp_path: Path) -> None:
     assert stat.S_IMODE(write(random_hashes(1), tmp_path / "f.zip").stat().st_mode) == 0o600
 
 
-def test_the_sandbox_takes_twenty_thousand_rows() -> None:
+def test_sandbox_accepts_twenty_thousand_rows() -> None:
     assert rows_per_file("sandbox") + 2 == 20_000
     assert rows_per_file("emulator") == rows_per_file("production") > 1_000_000
 
@@ -96,5 +96,5 @@ def test_the_sandbox_takes_twenty_thousand_rows() -> None:
     ("client_id", "position"),
     [("000000012", 12), ("0", 0), ("list", None), ("", None), ("-1", None), ("\u00b2", None), ("9" * 5000, None)],
 )
-def test_a_client_id_is_a_position_or_nothing(client_id: str, position: int | None) -> None:
+def test_client_id_is_a_position_or_none(client_id: str, position: int | None) -> None:
     assert item_position(client_id) == position

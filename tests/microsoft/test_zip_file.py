@@ -1,4 +1,4 @@
-"""Our archives against the standard library's reader."""
+"""Our archives, read with the standard library."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def write(path: Path, *blocks: bytes) -> None:
 
 @given(st.lists(st.binary(max_size=2_000)))
 @settings(deadline=None)
-def test_blocks_come_back_as_one_member(blocks: list[bytes]) -> None:
+def test_blocks_are_read_back_as_one_member(blocks: list[bytes]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "x.zip"
         write(path, *blocks)
@@ -35,7 +35,7 @@ def test_blocks_come_back_as_one_member(blocks: list[bytes]) -> None:
 
 @pytest.mark.parametrize("size", [65_535, 65_536, 65_537, 3_000_000])
 @pytest.mark.parametrize("random", [True, False])
-def test_members_longer_than_two_bytes_can_count(tmp_path: Path, size: int, random: bool) -> None:
+def test_large_members_are_read_back(tmp_path: Path, size: int, random: bool) -> None:
     data = np.random.default_rng(2).bytes(size) if random else bytes(size)
     write(tmp_path / "x.zip", data[: size // 2], data[size // 2 :])
     with zipfile.ZipFile(tmp_path / "x.zip") as archive:
@@ -44,7 +44,7 @@ def test_members_longer_than_two_bytes_can_count(tmp_path: Path, size: int, rand
         assert (archive.infolist()[0].compress_size < size) is not random
 
 
-def test_a_failure_leaves_no_archive_that_looks_whole(tmp_path: Path) -> None:
+def test_failed_write_leaves_no_valid_archive(tmp_path: Path) -> None:
     path = tmp_path / "x.zip"
     with pytest.raises(TypeError):
         write(path, b"half", None)  # type: ignore[arg-type]  # the second block cannot be written
