@@ -1,4 +1,4 @@
-"""Bulk files made of rows, sent to the emulator over HTTP."""
+"""Bulk files built from rows, and sent to the emulator over HTTP."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ VERSION = {"Type": "Format Version", "Name": "6.0"}
 
 @dataclass
 class BulkFiles:
-    """The bulk service as a test uses it."""
+    """The bulk service for tests."""
 
     emulator: RunningEmulator
 

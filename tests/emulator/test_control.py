@@ -33,7 +33,7 @@ def post(emulator: RunningEmulator, path: str, body: Any) -> requests.Response:
     )
 
 
-def test_answers_fit_the_schema(emulator: RunningEmulator) -> None:
+def test_responses_match_the_schema(emulator: RunningEmulator) -> None:
     emulator.control("POST", "/settings", {"record_bodies": True})
     emulator.call("POST", "/CampaignManagement/v13/Audiences", {"Audiences": [LIST]})
     for name in ("audiences", "requests"):
@@ -44,7 +44,7 @@ def test_answers_fit_the_schema(emulator: RunningEmulator) -> None:
 
 
 @pytest.mark.parametrize("token", [None, "wrong"])
-def test_the_control_token_is_needed(emulator: RunningEmulator, token: str | None) -> None:
+def test_control_token_is_required(emulator: RunningEmulator, token: str | None) -> None:
     headers = {"X-Control-Token": token} if token else {}
     assert emulator.session.get(f"{emulator.base_url}/_emulator/audiences", headers=headers).status_code == 403
 
@@ -101,7 +101,7 @@ def test_the_control_token_is_needed(emulator: RunningEmulator, token: str | Non
         ("/faults", "faults", [{"operation": "SubmitJob", "call": 1, "fault": "job_failed", "outcome": "lost"}]),
     ],
 )
-def test_what_the_schema_refuses_gets_400(emulator: RunningEmulator, path: str, name: str, body: Any) -> None:
+def test_invalid_control_request_gets_400(emulator: RunningEmulator, path: str, name: str, body: Any) -> None:
     assert not fits(name, body)
     answer = post(emulator, path, body)
     assert answer.status_code == 400
@@ -112,44 +112,46 @@ def test_what_the_schema_refuses_gets_400(emulator: RunningEmulator, path: str, 
     ("operation", "fault"),
     [("GetData", "117"), ("GetUser", "no_email"), ("GetAllSegments", "repeated_page"), ("GetData", "job_failed")],
 )
-def test_a_fault_happens_only_where_it_can(emulator: RunningEmulator, operation: str, fault: str) -> None:
+def test_fault_is_refused_for_operations_it_does_not_concern(
+    emulator: RunningEmulator, operation: str, fault: str
+) -> None:
     answer = post(emulator, "/faults", [{"operation": operation, "call": 1, "fault": fault}])
     assert (answer.status_code, answer.json()) == (400, {"error": f"{fault} does not happen to {operation}"})
 
 
 @pytest.mark.parametrize("text", ['{"advance_hours": NaN}', '{"advance_hours": Infinity}', "{", ""])
-def test_the_clock_takes_no_odd_numbers(emulator: RunningEmulator, text: str) -> None:
+def test_clock_refuses_invalid_numbers(emulator: RunningEmulator, text: str) -> None:
     headers = {"X-Control-Token": emulator.control_token}
     answer = emulator.session.post(f"{emulator.base_url}/_emulator/clock", data=text, headers=headers)
     assert answer.status_code == 400
 
 
 @pytest.mark.parametrize("since", ["x", "-1", "\u00b2", "9" * 30])
-def test_since_is_a_whole_number(emulator: RunningEmulator, since: str) -> None:
+def test_since_must_be_a_whole_number(emulator: RunningEmulator, since: str) -> None:
     headers = {"X-Control-Token": emulator.control_token}
     answer = emulator.session.get(f"{emulator.base_url}/_emulator/requests", params={"since": since}, headers=headers)
     assert answer.status_code == 400
 
 
-def test_settings_that_are_shown_fit_the_schema(emulator: RunningEmulator) -> None:
+def test_settings_match_the_schema(emulator: RunningEmulator) -> None:
     settings = emulator.control("GET", "/settings")
     assert fits("settings", settings)
     assert set(settings) == set(SCHEMA["$defs"]["settings"]["properties"])
 
 
-def test_only_this_machine_is_listened_to(emulator: RunningEmulator) -> None:
+def test_emulator_listens_only_on_loopback(emulator: RunningEmulator) -> None:
     port = int(emulator.base_url.rpartition(":")[2])
     with pytest.raises(OSError):  # noqa: PT011 - another loopback address stands for another network card
         socket.create_connection(("127.0.0.2", port), timeout=5)
 
 
 @pytest.mark.parametrize("path", ["/audiences", "/requests", "/settings", "/schema"])
-def test_looking_behind_the_curtain_is_not_a_request_of_a_client(emulator: RunningEmulator, path: str) -> None:
+def test_control_calls_are_not_recorded_as_requests(emulator: RunningEmulator, path: str) -> None:
     emulator.control("GET", path)
     assert emulator.control("GET", "/requests") == []
 
 
-def test_people_are_found_by_the_hash_of_the_matching_rule(emulator: RunningEmulator) -> None:
+def test_match_rule_decides_how_people_are_matched(emulator: RunningEmulator) -> None:
     plain, dotted = "ada@contoso.com", "Grace.Hopper+news@contoso.com"
     hashes = [hashlib.sha256(each.encode()).hexdigest() for each in (plain, "gracehopper@contoso.com", "x@contoso.com")]
     identity = emulator.call("POST", "/CampaignManagement/v13/Audiences", {"Audiences": [LIST]}).json()["AudienceIds"][
@@ -174,17 +176,17 @@ def test_people_are_found_by_the_hash_of_the_matching_rule(emulator: RunningEmul
     assert sizes == ["1", "2"]
 
 
-def test_a_wrong_setting_changes_nothing(emulator: RunningEmulator) -> None:
+def test_invalid_setting_changes_nothing(emulator: RunningEmulator) -> None:
     post(emulator, "/settings", {"match_rate": 0.1, "colour": "red"})
     assert emulator.control("GET", "/settings")["match_rate"] == 0.6
 
 
-def test_the_clock_moves_by_itself_and_by_request(emulator: RunningEmulator) -> None:
+def test_clock_can_be_advanced(emulator: RunningEmulator) -> None:
     before = emulator.control("POST", "/clock", {"advance_hours": 0})["now"]
     assert emulator.control("POST", "/clock", {"advance_hours": 48})["now"] - before >= 48 * 3600
 
 
-def test_requests_are_counted_without_their_tokens(emulator: RunningEmulator) -> None:
+def test_requests_are_recorded_without_tokens(emulator: RunningEmulator) -> None:
     emulator.control("POST", "/settings", {"record_bodies": True})
     emulator.call("POST", "/CustomerManagement/v13/User/Query", {"UserId": None})
     emulator.call("GET", "/nothing", "")
@@ -198,7 +200,7 @@ def test_requests_are_counted_without_their_tokens(emulator: RunningEmulator) ->
     assert emulator.control("GET", "/requests?since=1") == lines[1:]
 
 
-def test_reset_forgets_all_but_the_tokens(emulator: RunningEmulator) -> None:
+def test_reset_clears_everything_but_the_tokens(emulator: RunningEmulator) -> None:
     add = emulator.call("POST", "/CampaignManagement/v13/Audiences", {"Audiences": [LIST]}).json()
     emulator.control("POST", "/settings", {"match_rate": 0.1})
     emulator.control("POST", "/reset")
@@ -231,7 +233,9 @@ def issued(emulator: RunningEmulator, kind: str) -> str:
     ("kind", "days"), [("access_token", 365), ("insights_token", 365), ("refresh_token", 90), ("hourly", 1 / 24)]
 )
 @pytest.mark.parametrize("late", [False, True])
-def test_a_reset_revives_no_token_and_ends_none(emulator: RunningEmulator, kind: str, days: float, late: bool) -> None:
+def test_reset_neither_revives_nor_revokes_tokens(
+    emulator: RunningEmulator, kind: str, days: float, late: bool
+) -> None:
     token = issued(emulator, kind)
     emulator.control("POST", "/clock", {"advance_hours": days * 24 + (0.01 if late else -0.01)})
     assert accepted(emulator, kind, token) is not late
@@ -240,7 +244,7 @@ def test_a_reset_revives_no_token_and_ends_none(emulator: RunningEmulator, kind:
         assert accepted(emulator, kind, token) is not late
 
 
-def test_a_token_that_was_issued_on_a_later_day_lives_no_longer_after_a_reset(emulator: RunningEmulator) -> None:
+def test_reset_does_not_extend_tokens_issued_later(emulator: RunningEmulator) -> None:
     emulator.control("POST", "/clock", {"advance_hours": 48})
     token = issued(emulator, "hourly")
     emulator.control("POST", "/reset")
@@ -250,7 +254,7 @@ def test_a_token_that_was_issued_on_a_later_day_lives_no_longer_after_a_reset(em
 
 
 @pytest.mark.parametrize("operation", ["GetUser", "*"])
-def test_a_token_that_expired_on_demand_stays_expired_after_a_reset(emulator: RunningEmulator, operation: str) -> None:
+def test_token_expired_on_demand_stays_expired_after_a_reset(emulator: RunningEmulator, operation: str) -> None:
     other = issued(emulator, "hourly")
     emulator.control("POST", "/faults", [{"operation": operation, "call": 1, "fault": "token_expired"}])
     assert [user(emulator).json()["Errors"][0]["Code"] for _ in range(2)] == [109, 109]
@@ -265,7 +269,7 @@ def user(emulator: RunningEmulator) -> requests.Response:
     return emulator.call("POST", "/CustomerManagement/v13/User/Query", {"UserId": None})
 
 
-def test_a_fault_comes_at_its_call_and_only_then(emulator: RunningEmulator) -> None:
+def test_fault_happens_only_at_its_call(emulator: RunningEmulator) -> None:
     emulator.control("POST", "/faults", [{"operation": "GetUser", "call": 2, "fault": "117", "retry_after": 7}])
     answers = [user(emulator) for _ in range(3)]
     assert [each.status_code for each in answers] == [200, 429, 200]
@@ -285,23 +289,21 @@ def test_a_fault_comes_at_its_call_and_only_then(emulator: RunningEmulator) -> N
         ("empty_body", 200),
     ],
 )
-def test_faults_take_the_place_of_answers(emulator: RunningEmulator, fault: str, status: int) -> None:
+def test_faults_replace_responses(emulator: RunningEmulator, fault: str, status: int) -> None:
     emulator.control("POST", "/faults", [{"operation": "*", "call": 1, "fault": fault}])
     assert user(emulator).status_code == status
     assert user(emulator).status_code == 200
 
 
 @pytest.mark.parametrize(("fault", "done"), [("lost_reply", True), ("lost_request", False)])
-def test_a_lost_reply_was_carried_out_and_a_lost_request_was_not(
-    emulator: RunningEmulator, fault: str, done: bool
-) -> None:
+def test_lost_reply_is_executed_and_lost_request_is_not(emulator: RunningEmulator, fault: str, done: bool) -> None:
     emulator.control("POST", "/faults", [{"operation": "AddAudiences", "call": 1, "fault": fault}])
     with pytest.raises(requests.ConnectionError):
         emulator.call("POST", "/CampaignManagement/v13/Audiences", {"Audiences": [LIST]})
     assert ("A list" in emulator.audiences()) is done
 
 
-def test_an_emulator_ends_with_its_parent() -> None:
+def test_emulator_stops_with_its_parent() -> None:
     child = subprocess.Popen(
         [sys.executable, "-m", "ci_magics.emulation", "--until-stdin-closes"],
         stdin=subprocess.PIPE,
@@ -317,20 +319,20 @@ def test_an_emulator_ends_with_its_parent() -> None:
     child.stdout.close()
 
 
-def is_told(emulator: RunningEmulator, _process: subprocess.Popen[bytes]) -> None:
+def stop_by_request(emulator: RunningEmulator, _process: subprocess.Popen[bytes]) -> None:
     emulator.control("POST", "/stop")
 
 
-def is_terminated(_emulator: RunningEmulator, process: subprocess.Popen[bytes]) -> None:
+def stop_by_sigterm(_emulator: RunningEmulator, process: subprocess.Popen[bytes]) -> None:
     process.terminate()
 
 
-def is_interrupted(_emulator: RunningEmulator, process: subprocess.Popen[bytes]) -> None:
+def stop_by_sigint(_emulator: RunningEmulator, process: subprocess.Popen[bytes]) -> None:
     process.send_signal(signal.SIGINT)
 
 
-@pytest.mark.parametrize("end", [is_told, is_terminated, is_interrupted])
-def test_an_emulator_ends_well_while_it_watches_its_parent(
+@pytest.mark.parametrize("end", [stop_by_request, stop_by_sigterm, stop_by_sigint])
+def test_emulator_stops_cleanly_while_watching_its_parent(
     end: Callable[[RunningEmulator, subprocess.Popen[bytes]], None], capfd: pytest.CaptureFixture[str]
 ) -> None:
     process, running = start_emulator("--until-stdin-closes")
@@ -342,7 +344,7 @@ def test_an_emulator_ends_well_while_it_watches_its_parent(
 
 
 def is_dropped_by_a_reset(emulator: RunningEmulator) -> bool:
-    """Reset while a call waits; a call that came in only after the reset is answered."""
+    """Reset while a call is in progress; a call that arrives after the reset is answered."""
     emulator.control("POST", "/settings", {"delay_ms": 200})
     connection = http.client.HTTPConnection(emulator.base_url.removeprefix("http://"))
     body = json.dumps({"Audiences": [LIST]})
@@ -354,6 +356,6 @@ def is_dropped_by_a_reset(emulator: RunningEmulator) -> bool:
         return True
 
 
-def test_a_call_that_waits_across_a_reset_is_no_part_of_the_new_world(emulator: RunningEmulator) -> None:
+def test_call_in_progress_during_a_reset_does_not_affect_the_new_state(emulator: RunningEmulator) -> None:
     assert any(is_dropped_by_a_reset(emulator) for _attempt in range(50))
     assert emulator.audiences() == {}

@@ -1,4 +1,4 @@
-"""What goes wrong on demand, seen over HTTP."""
+"""Faults on demand, over HTTP."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def apply(emulator: RunningEmulator, audience: str, action: str = "Add") -> requ
     return emulator.call("POST", path, {"CustomerListUserData": data})
 
 
-def test_the_schema_names_every_fault_code_and_operation() -> None:
+def test_schema_lists_every_fault_code_and_operation() -> None:
     properties = SCHEMA["$defs"]["faults"]["items"]["properties"]
     codes, entra_codes, names = (each["enum"] for each in properties["fault"]["anyOf"])
     assert codes == [str(each) for each in NAMES]
@@ -59,7 +59,7 @@ def test_the_schema_names_every_fault_code_and_operation() -> None:
 
 
 @pytest.mark.parametrize("code", sorted(NAMES))
-def test_every_code_comes_in_the_shape_of_its_operation(emulator: RunningEmulator, audience: str, code: int) -> None:
+def test_every_code_has_the_format_of_its_operation(emulator: RunningEmulator, audience: str, code: int) -> None:
     plan(emulator, str(code))
     answer = apply(emulator, audience)
     body = answer.json()
@@ -73,7 +73,7 @@ def test_every_code_comes_in_the_shape_of_its_operation(emulator: RunningEmulato
 
 
 @pytest.mark.parametrize("code", [0, 105, 109, 106, 117, 3224, 4204])
-def test_the_upload_address_answers_flatly(emulator: RunningEmulator, bulk: Any, code: int) -> None:
+def test_upload_url_returns_flat_errors(emulator: RunningEmulator, bulk: Any, code: int) -> None:
     plan(emulator, str(code), "UploadFile")
     answer = bulk.post(bulk.ticket()["UploadUrl"], b"x")
     expected = {0: 500, 105: 401, 109: 401, 117: 429}.get(code, 400)
@@ -81,7 +81,7 @@ def test_the_upload_address_answers_flatly(emulator: RunningEmulator, bulk: Any,
     assert set(answer.json()) == {"TrackingId", "RequestId", "Code", "ErrorCode", "Message"}
 
 
-def test_a_code_may_come_second_as_text_and_with_another_status(emulator: RunningEmulator, audience: str) -> None:
+def test_code_can_be_second_as_text_and_with_another_status(emulator: RunningEmulator, audience: str) -> None:
     plan(emulator, "109", status=500, preceded_by=201, as_string=True)
     answer = apply(emulator, audience)
     assert answer.status_code == 500
@@ -92,7 +92,7 @@ def test_a_code_may_come_second_as_text_and_with_another_status(emulator: Runnin
     ("fault", "status"), [("http_401", 401), ("http_403", 403), ("http_429", 429), ("117", 429), ("http_503", 503)]
 )
 @pytest.mark.parametrize("wait", [None, 0, 7])
-def test_statuses_come_with_and_without_retry_after(
+def test_statuses_can_have_retry_after(
     emulator: RunningEmulator, audience: str, fault: str, status: int, wait: int | None
 ) -> None:
     plan(emulator, fault, **({} if wait is None else {"retry_after": wait}))
@@ -102,7 +102,7 @@ def test_statuses_come_with_and_without_retry_after(
 
 
 @pytest.mark.parametrize(("details", "status", "size"), [({}, 502, 5_000_006), ({"status": 200, "bytes": 10}, 200, 16)])
-def test_a_body_can_be_huge(
+def test_body_can_be_huge(
     emulator: RunningEmulator, audience: str, details: dict[str, int], status: int, size: int
 ) -> None:
     plan(emulator, "huge_body", **details)
@@ -111,7 +111,7 @@ def test_a_body_can_be_huge(
     assert answer.headers["Content-Type"].startswith("text/html")
 
 
-def test_an_empty_body_follows_a_write_that_was_made(emulator: RunningEmulator, audience: str) -> None:
+def test_empty_body_is_sent_after_the_write(emulator: RunningEmulator, audience: str) -> None:
     plan(emulator, "empty_body")
     answer = apply(emulator, audience)
     assert (answer.status_code, answer.content) == (200, b"")
@@ -119,7 +119,7 @@ def test_an_empty_body_follows_a_write_that_was_made(emulator: RunningEmulator, 
 
 
 @pytest.mark.parametrize(("fault", "members"), [("lost_reply", 6), ("lost_request", 0), ("reset_mid_upload", 0)])
-def test_a_broken_connection_happens_before_or_after_the_write(
+def test_connection_can_break_before_or_after_the_write(
     emulator: RunningEmulator, audience: str, fault: str, members: int
 ) -> None:
     plan(emulator, fault)
@@ -132,7 +132,7 @@ def test_a_broken_connection_happens_before_or_after_the_write(
     assert "fault" not in emulator.control("GET", "/requests")[-1]
 
 
-def test_an_upload_is_cut_before_all_of_it_has_come(emulator: RunningEmulator, bulk: Any) -> None:
+def test_upload_can_be_reset_before_it_is_complete(emulator: RunningEmulator, bulk: Any) -> None:
     ticket = bulk.ticket()
     plan(emulator, "reset_mid_upload", "UploadFile")
     with pytest.raises(requests.ConnectionError):
@@ -144,14 +144,14 @@ def test_an_upload_is_cut_before_all_of_it_has_come(emulator: RunningEmulator, b
     assert bulk.post(ticket["UploadUrl"], bulk.text()).status_code == 200
 
 
-def test_a_slow_answer_takes_its_time(emulator: RunningEmulator, audience: str) -> None:
+def test_response_can_be_slow(emulator: RunningEmulator, audience: str) -> None:
     plan(emulator, "slow", seconds=0.3)
     slow, usual = (apply(emulator, audience).elapsed.total_seconds() for _ in range(2))
     assert slow >= 0.3
     assert usual < slow
 
 
-def test_a_redirect_leads_to_where_it_would_be_noticed(emulator: RunningEmulator, audience: str) -> None:
+def test_redirect_leads_to_a_path_that_is_recorded(emulator: RunningEmulator, audience: str) -> None:
     plan(emulator, "redirect")
     answer = apply(emulator, audience)
     assert (answer.status_code, answer.headers["Location"]) == (307, f"{emulator.base_url}/elsewhere")
@@ -160,7 +160,7 @@ def test_a_redirect_leads_to_where_it_would_be_noticed(emulator: RunningEmulator
 
 
 @pytest.mark.parametrize("action", ["Add", "Replace"])
-def test_items_that_are_refused_were_not_taken(emulator: RunningEmulator, audience: str, action: str) -> None:
+def test_refused_items_are_not_added(emulator: RunningEmulator, audience: str, action: str) -> None:
     plan(emulator, "partial", indexes=[1, 4], code=8004)
     errors = apply(emulator, audience, action).json()["PartialErrors"]
     assert [(each["Index"], each["Code"], each["Type"]) for each in errors] == [
@@ -178,7 +178,7 @@ def test_items_whose_removal_is_refused_stay(emulator: RunningEmulator, audience
 
 
 @pytest.mark.parametrize("indexes", [[6], [-1], [1000, -7]])
-def test_indexes_that_are_no_items_refuse_none(emulator: RunningEmulator, audience: str, indexes: list[int]) -> None:
+def test_indexes_beyond_the_items_refuse_none(emulator: RunningEmulator, audience: str, indexes: list[int]) -> None:
     plan(emulator, "partial", indexes=indexes)
     assert [each["Index"] for each in apply(emulator, audience).json()["PartialErrors"]] == indexes
     assert len(emulator.members("A list")) == 6
@@ -187,7 +187,9 @@ def test_indexes_that_are_no_items_refuse_none(emulator: RunningEmulator, audien
 @pytest.mark.parametrize(
     ("shape", "kind"), [("object", dict), ("string", str), ("number", int), ("null", type(None)), ("missing", None)]
 )
-def test_partial_errors_may_be_no_list(emulator: RunningEmulator, audience: str, shape: str, kind: type | None) -> None:
+def test_partial_errors_can_have_another_type(
+    emulator: RunningEmulator, audience: str, shape: str, kind: type | None
+) -> None:
     plan(emulator, "partial", shape=shape)
     body = apply(emulator, audience).json()
     assert ("PartialErrors" not in body) if kind is None else isinstance(body["PartialErrors"], kind)
@@ -197,7 +199,7 @@ def test_partial_errors_may_be_no_list(emulator: RunningEmulator, audience: str,
 @pytest.mark.parametrize(
     ("details", "code"), [({"code": "8004"}, "8004"), ({"code": 8004, "as_string": True}, "8004"), ({"code": 1}, 1)]
 )
-def test_codes_may_be_text_or_unheard_of(
+def test_error_code_can_be_text_or_unknown(
     emulator: RunningEmulator, audience: str, details: dict[str, Any], code: Any
 ) -> None:
     plan(emulator, "partial", **details)
@@ -205,19 +207,19 @@ def test_codes_may_be_text_or_unheard_of(
 
 
 @pytest.mark.parametrize("fault", ["partial", "106", "4837"])
-def test_an_error_may_come_with_any_words(emulator: RunningEmulator, audience: str, fault: str) -> None:
+def test_error_can_have_any_message(emulator: RunningEmulator, audience: str, fault: str) -> None:
     plan(emulator, fault, message="ada@contoso.com is bad")
     body = apply(emulator, audience).json()
     (element,) = body.get("PartialErrors") or body.get("Errors") or body["OperationErrors"]
     assert element["Message"] == (element.get("Details") or element["Detail"]) == "ada@contoso.com is bad"
 
 
-def test_a_code_may_be_missing(emulator: RunningEmulator, audience: str) -> None:
+def test_error_code_can_be_missing(emulator: RunningEmulator, audience: str) -> None:
     plan(emulator, "partial", code=None)
     assert "Code" not in apply(emulator, audience).json()["PartialErrors"][0]
 
 
-def test_lists_that_are_refused_are_neither_made_nor_changed_nor_deleted(emulator: RunningEmulator) -> None:
+def test_refused_lists_are_not_created_changed_or_deleted(emulator: RunningEmulator) -> None:
     plan(emulator, "partial", "AddAudiences", indexes=[1], code=4853)
     items = [a_list(name) for name in ("One", "Two", "Three")]
     answer = emulator.call("POST", AUDIENCES, {"Audiences": items}).json()
@@ -233,13 +235,13 @@ def test_lists_that_are_refused_are_neither_made_nor_changed_nor_deleted(emulato
     assert set(emulator.audiences()) == {f"New {third}"}
 
 
-def test_an_upload_address_may_be_foreign(emulator: RunningEmulator, bulk: Any) -> None:
+def test_upload_url_can_be_foreign(emulator: RunningEmulator, bulk: Any) -> None:
     plan(emulator, "foreign_upload_url", "GetBulkUploadUrl")
     assert bulk.ticket()["UploadUrl"].startswith("https://uploads.example.com/")
     assert bulk.ticket()["UploadUrl"].startswith(emulator.base_url)
 
 
-def test_an_expired_token_stays_expired_until_it_is_renewed(emulator: RunningEmulator, audience: str) -> None:
+def test_expired_token_stays_expired_until_it_is_renewed(emulator: RunningEmulator, audience: str) -> None:
     plan(emulator, "token_expired")
     assert [apply(emulator, audience).json()["Errors"][0]["Code"] for _ in range(2)] == [109, 109]
     form = {"client_id": "app", "grant_type": "refresh_token", "refresh_token": emulator.refresh_token}
@@ -249,7 +251,7 @@ def test_an_expired_token_stays_expired_until_it_is_renewed(emulator: RunningEmu
     assert emulator.call("POST", path, body, Authorization=f"Bearer {token}").status_code == 200
 
 
-def test_a_grant_may_be_refused(emulator: RunningEmulator) -> None:
+def test_token_request_can_be_refused(emulator: RunningEmulator) -> None:
     plan(emulator, "invalid_grant", "Token")
     form = {"client_id": "app", "grant_type": "refresh_token", "refresh_token": emulator.refresh_token}
     answers = [emulator.session.post(f"{emulator.base_url}/common/oauth2/v2.0/token", data=form) for _ in range(2)]
@@ -268,7 +270,7 @@ def test_a_grant_may_be_refused(emulator: RunningEmulator) -> None:
         ("AddAudiences", "invalid_grant"),
     ],
 )
-def test_a_fault_that_cannot_befall_an_operation_is_refused(
+def test_fault_that_does_not_concern_an_operation_is_refused(
     emulator: RunningEmulator, operation: str, fault: str
 ) -> None:
     answer = emulator.session.post(
@@ -279,7 +281,7 @@ def test_a_fault_that_cannot_befall_an_operation_is_refused(
     assert (answer.status_code, answer.json()["error"]) == (400, f"{fault} does not happen to {operation}")
 
 
-def test_many_faults_wait_for_their_calls(emulator: RunningEmulator, audience: str) -> None:
+def test_several_faults_can_be_planned(emulator: RunningEmulator, audience: str) -> None:
     planned = [
         {"operation": "ApplyCustomerListUserData", "call": call, "fault": fault}
         for call, fault in ((1, "117"), (3, "http_502_html"), (4, "0"))
@@ -301,7 +303,7 @@ def outcomes(emulator: RunningEmulator, audience: str, count: int) -> list[str]:
     return seen
 
 
-def test_chance_strikes_the_same_calls_with_the_same_seed(emulator: RunningEmulator, audience: str) -> None:
+def test_random_faults_are_reproducible_with_a_seed(emulator: RunningEmulator, audience: str) -> None:
     emulator.control("POST", "/settings", {"fault_rate": 0.5, "fault_seed": 7})
     emulator.control("POST", "/faults", [])
     first = outcomes(emulator, audience, 30)
@@ -313,7 +315,7 @@ def test_chance_strikes_the_same_calls_with_the_same_seed(emulator: RunningEmula
     assert outcomes(emulator, audience, 30) != first
 
 
-def test_chance_leaves_sign_in_alone_and_rests_by_default(emulator: RunningEmulator, audience: str) -> None:
+def test_random_faults_are_off_by_default_and_spare_the_sign_in(emulator: RunningEmulator, audience: str) -> None:
     assert set(outcomes(emulator, audience, 20)) == {"200 True"}
     emulator.control("POST", "/settings", {"fault_rate": 1})
     form = {"client_id": "app", "grant_type": "refresh_token", "refresh_token": emulator.refresh_token}
@@ -321,9 +323,9 @@ def test_chance_leaves_sign_in_alone_and_rests_by_default(emulator: RunningEmula
     assert emulator.call("POST", "/CustomerManagement/v13/User/Query", {"UserId": None}).status_code == 200
 
 
-def test_every_code_of_the_documents_can_be_asked_for() -> None:
+def test_every_documented_code_is_available() -> None:
     source = Path(fault_plan.__file__).with_name("codes.py").read_text("utf-8")
-    assert len(re.findall(r"^    \d+: ", source, re.MULTILINE)) == len(NAMES)  # none twice
+    assert len(re.findall(r"^    \d+: ", source, re.MULTILINE)) == len(NAMES)  # no duplicates
     documented = {0, 100, 105, 106, 108, 109, 116, 117, 120, *range(122, 127), *range(201, 205), 206, 207, 208, 1001}
     documented |= {1010, 1011, 1029, 1030, 1102, 1490, 6999, 3217, *range(3219, 3228), *range(4200, 4205), 4835, 4837}
     documented |= {4838, *range(4841, 4856), 4859, 4861, 4865, 4866, *range(8000, 8007), 8109, 8110, 8119}

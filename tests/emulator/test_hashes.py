@@ -1,4 +1,4 @@
-"""Members kept as sorted arrays behave as Python's own sets do."""
+"""Members in sorted arrays behave like Python sets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ci_magics.emulation import hashes
 from ci_magics.emulation.members import Members
 
-# A few leading bytes only, so that equal beginnings are common.
+# Few leading bytes, so that common prefixes are frequent.
 VALUES = st.sets(st.builds(lambda head, tail: bytes([head]) * 8 + bytes([tail]) * 24, *[st.integers(0, 3)] * 2))
 STEPS = st.lists(st.tuples(st.sampled_from(["add", "remove", "add_many", "remove_many", "clear", "look"]), VALUES))
 
@@ -23,7 +23,7 @@ def as_list(values: hashes.Hashes) -> list[bytes]:
 
 
 @given(VALUES, VALUES)
-def test_arrays_are_sorted_sets(one: set[bytes], other: set[bytes]) -> None:
+def test_array_operations_agree_with_sets(one: set[bytes], other: set[bytes]) -> None:
     assert as_list(hashes.union(array(one), array(other))) == sorted(one | other)
     assert as_list(hashes.difference(array(one), array(other))) == sorted(one - other)
     assert hashes.count_common(array(one), array(other)) == len(one & other)
@@ -33,7 +33,7 @@ def test_arrays_are_sorted_sets(one: set[bytes], other: set[bytes]) -> None:
 
 
 @given(STEPS)
-def test_members_end_as_a_set_would(steps: list[tuple[str, set[bytes]]]) -> None:
+def test_members_after_changes_agree_with_a_set(steps: list[tuple[str, set[bytes]]]) -> None:
     members, expected = Members(), set[bytes]()
     for step, values in steps:
         if step == "clear":
@@ -47,7 +47,7 @@ def test_members_end_as_a_set_would(steps: list[tuple[str, set[bytes]]]) -> None
     assert as_list(members.sorted()) == sorted(expected)
 
 
-def test_the_same_share_of_the_same_members_counts() -> None:
+def test_count_below_is_the_given_share_in_any_order() -> None:
     values = np.random.default_rng(5).integers(0, 256, (10_000, 32), dtype=np.uint8)
     assert [hashes.count_below(values, share) for share in (0, 1)] == [0, 10_000]
     assert 5_800 < hashes.count_below(values, 0.6) < 6_200

@@ -24,7 +24,7 @@ ALL = {"AudienceIds": None, "Type": "CustomerList"}
         ({"CustomerAccountId": "113"}, 403, 106),
     ],
 )
-def test_who_is_calling_is_checked(
+def test_credentials_are_checked(
     emulator: RunningEmulator, changes: dict[str, str | None], status: int, code: int
 ) -> None:
     answer = emulator.call("POST", QUERY, ALL, **changes)
@@ -35,13 +35,13 @@ def test_who_is_calling_is_checked(
 
 
 @pytest.mark.parametrize(("header", "code"), [("CustomerId", 1029), ("CustomerAccountId", 1030)])
-def test_ids_are_required(emulator: RunningEmulator, header: str, code: int) -> None:
+def test_customer_and_account_ids_are_required(emulator: RunningEmulator, header: str, code: int) -> None:
     body = emulator.call("POST", QUERY, ALL, **{header: None}).json()
     assert (body["Type"], body["OperationErrors"][0]["Code"]) == ("ApiFaultDetail", code)
     assert "Details" in body["OperationErrors"][0]
 
 
-def test_an_access_token_expires_after_an_hour(emulator: RunningEmulator) -> None:
+def test_access_token_expires_after_an_hour(emulator: RunningEmulator) -> None:
     answer = emulator.session.post(
         f"{emulator.base_url}/common/oauth2/v2.0/token",
         data={"client_id": "app", "grant_type": "refresh_token", "refresh_token": emulator.refresh_token},
@@ -53,22 +53,22 @@ def test_an_access_token_expires_after_an_hour(emulator: RunningEmulator) -> Non
     assert (expired.status_code, expired.json()["Errors"][0]["Code"]) == (401, 109)
 
 
-def test_every_answer_has_a_tracking_id(emulator: RunningEmulator) -> None:
+def test_every_response_has_a_tracking_id(emulator: RunningEmulator) -> None:
     for method, path in (("POST", QUERY), ("PATCH", QUERY), ("GET", "/nothing/here")):
         assert UUID(emulator.call(method, path, ALL).headers["TrackingId"])
 
 
-def test_another_verb_or_path_is_not_there(emulator: RunningEmulator) -> None:
+def test_other_methods_and_paths_are_not_found(emulator: RunningEmulator) -> None:
     assert emulator.call("GET", QUERY, "").status_code == 405
     assert emulator.call("POST", "/CampaignManagement/v13/Nothing", {}).status_code == 404
 
 
 @pytest.mark.parametrize("body", ["{", "[]", '"text"'])
-def test_what_is_not_a_json_object_is_refused(emulator: RunningEmulator, body: str) -> None:
+def test_body_that_is_not_a_json_object_is_refused(emulator: RunningEmulator, body: str) -> None:
     assert emulator.call("POST", QUERY, body).json()["OperationErrors"][0]["Code"] == 201
 
 
-def test_a_user_knows_himself_and_his_accounts(emulator: RunningEmulator) -> None:
+def test_user_query_returns_the_current_user_and_accounts(emulator: RunningEmulator) -> None:
     user = emulator.call("POST", "/CustomerManagement/v13/User/Query", {"UserId": None}).json()
     assert (user["User"]["CustomerId"], user["CustomerRoles"][0]["RoleId"]) == ("222", 41)
     request = {
@@ -79,7 +79,7 @@ def test_a_user_knows_himself_and_his_accounts(emulator: RunningEmulator) -> Non
     assert [(each["Id"], each["ParentCustomerId"]) for each in accounts] == [("111", "222"), ("112", "222")]
 
 
-def test_customer_management_has_faults_without_a_symbolic_name(emulator: RunningEmulator) -> None:
+def test_customer_management_errors_have_no_symbolic_code(emulator: RunningEmulator) -> None:
     answer = emulator.call("POST", "/CustomerManagement/v13/Accounts/Search", {"Predicates": []})
     body = answer.json()
     assert (answer.status_code, body["Type"]) == (400, "ApiFault")

@@ -6,7 +6,7 @@ from pathlib import Path
 import ci_magics
 
 PACKAGE = Path(ci_magics.__file__).parent
-#: What every layer may use: how things are shown, and the modules beside `errors`.
+#: What every layer can import: `display`, and the modules next to `errors`.
 ROOT = {"display", *(path.stem for path in PACKAGE.glob("*.py"))} - {"__init__", "sample"}
 
 
@@ -20,19 +20,19 @@ def imported(path: Path) -> set[str]:
     return {name for name in found if name.startswith("ci_magics")}
 
 
-def test_the_emulator_shares_no_code_with_the_client() -> None:
+def test_emulator_shares_no_code_with_the_client() -> None:
     names = {name for path in (PACKAGE / "emulation").rglob("*.py") for name in imported(path)}
     assert names
     assert all(name.startswith("ci_magics.emulation") for name in names)
 
 
-def test_the_client_shares_no_code_with_the_emulator() -> None:
+def test_client_shares_no_code_with_the_emulator() -> None:
     paths = [path for path in PACKAGE.rglob("*.py") if "emulation" not in path.parts]
     assert len(paths) > 20
     assert not [path.name for path in paths for name in imported(path) if name.startswith("ci_magics.emulation")]
 
 
-def test_lower_layers_import_no_higher_ones() -> None:
+def test_lower_layers_do_not_import_higher_ones() -> None:
     allowed = {
         "segmentation": {"segmentation"},
         "workspace": {"workspace"},
@@ -46,7 +46,7 @@ def test_lower_layers_import_no_higher_ones() -> None:
                 assert name.split(".")[1] in may | ROOT, f"{path.name} imports {name}"
 
 
-def test_what_every_layer_may_use_imports_no_layer() -> None:
+def test_shared_modules_import_no_layer() -> None:
     paths = [PACKAGE / f"{name}.py" for name in ROOT - {"display"}] + list((PACKAGE / "display").rglob("*.py"))
     assert not [
         f"{path.name} imports {name}" for path in paths for name in imported(path) if name.split(".")[1] not in ROOT

@@ -29,7 +29,7 @@ def fault(body: Any) -> int:
     return int(body["OperationErrors"][0]["Code"])
 
 
-def test_a_new_list_can_be_read_back(emulator: RunningEmulator) -> None:
+def test_new_list_is_read_back(emulator: RunningEmulator) -> None:
     answer = add(emulator, LIST | {"Description": "d", "MembershipDuration": -1})
     assert answer["PartialErrors"] == []
     audience = query(emulator, answer["AudienceIds"])["Audiences"][0]
@@ -37,10 +37,10 @@ def test_a_new_list_can_be_read_back(emulator: RunningEmulator) -> None:
     assert (audience["MembershipDuration"], audience["ParentId"], audience["Scope"]) == (-1, "111", "Account")
     assert audience["SearchSize"] is None
     assert isinstance(audience["Id"], str)
-    assert int(audience["Id"]) > 2**53  # a client that reads it as a floating number gets another
+    assert int(audience["Id"]) > 2**53  # a client that reads it as a float gets a different number
 
 
-def test_duration_is_thirty_days_unless_told(emulator: RunningEmulator) -> None:
+def test_default_duration_is_thirty_days(emulator: RunningEmulator) -> None:
     ids = add(emulator, LIST)["AudienceIds"]
     assert query(emulator, ids)["Audiences"][0]["MembershipDuration"] == 30
 
@@ -64,41 +64,41 @@ def test_duration_is_thirty_days_unless_told(emulator: RunningEmulator) -> None:
         ({"ParentId": 111}, 4848),
     ],
 )
-def test_a_wrong_list_is_named_by_its_index(emulator: RunningEmulator, changes: dict[str, Any], code: int) -> None:
+def test_invalid_list_is_reported_by_its_index(emulator: RunningEmulator, changes: dict[str, Any], code: int) -> None:
     answer = add(emulator, LIST | {"Name": "good"}, LIST | changes)
     assert answer["AudienceIds"][0] is not None
     assert answer["AudienceIds"][1] is None
     assert codes(answer) == [(1, code)]
 
 
-def test_a_null_list_is_refused(emulator: RunningEmulator) -> None:
+def test_null_list_is_refused(emulator: RunningEmulator) -> None:
     assert codes(add(emulator, None)) == [(0, 4845)]
 
 
-def test_a_name_exists_once_in_an_account_whatever_its_case(emulator: RunningEmulator) -> None:
+def test_name_is_unique_in_an_account_ignoring_case(emulator: RunningEmulator) -> None:
     add(emulator, LIST)
     assert codes(add(emulator, LIST | {"Name": "a LIST"})) == [(0, 4853)]
 
 
-def test_another_account_may_use_the_name(emulator: RunningEmulator) -> None:
+def test_another_account_can_use_the_same_name(emulator: RunningEmulator) -> None:
     add(emulator, LIST)
     body = {"Audiences": [LIST | {"ParentId": "112"}]}
     assert emulator.call("POST", PATH, body, CustomerAccountId="112").json()["PartialErrors"] == []
 
 
 @pytest.mark.parametrize(("count", "code"), [(0, 4844), (101, 4850)])
-def test_the_number_of_lists_is_limited(emulator: RunningEmulator, count: int, code: int) -> None:
+def test_number_of_lists_in_a_request_is_limited(emulator: RunningEmulator, count: int, code: int) -> None:
     assert fault(add(emulator, *[LIST] * count)) == code
 
 
-def test_no_ids_mean_all_lists_of_the_account(emulator: RunningEmulator) -> None:
+def test_query_without_ids_returns_all_lists_of_the_account(emulator: RunningEmulator) -> None:
     add(emulator, LIST, LIST | {"Name": "shared", "Scope": "Customer", "ParentId": "222"})
     assert {each["Name"] for each in query(emulator, None)["Audiences"]} == {"A list", "shared"}
     other = query(emulator, None, CustomerAccountId="112")["Audiences"]
     assert [each["Name"] for each in other] == ["shared"]
 
 
-def test_an_unknown_id_gives_null_and_an_error(emulator: RunningEmulator) -> None:
+def test_unknown_id_returns_null_and_an_error(emulator: RunningEmulator) -> None:
     answer = query(emulator, ["1"])
     assert answer["Audiences"] == [None]
     assert codes(answer) == [(0, 4835)]
@@ -107,11 +107,11 @@ def test_an_unknown_id_gives_null_and_an_error(emulator: RunningEmulator) -> Non
 @pytest.mark.parametrize(
     ("ids", "code"), [([], 4851), (["1", "1"], 4837), ([str(n) for n in range(101)], 4852), ([5], 201)]
 )
-def test_ids_are_checked(emulator: RunningEmulator, ids: list[Any], code: int) -> None:
+def test_ids_are_validated(emulator: RunningEmulator, ids: list[Any], code: int) -> None:
     assert fault(query(emulator, ids)) == code
 
 
-def test_an_update_changes_what_it_names(emulator: RunningEmulator) -> None:
+def test_update_changes_only_the_given_fields(emulator: RunningEmulator) -> None:
     (identity,) = add(emulator, LIST)["AudienceIds"]
     change = {"Type": "CustomerList", "Id": identity, "Name": "Renamed"}
     assert emulator.call("PUT", PATH, {"Audiences": [change]}).json() == {"PartialErrors": []}
@@ -123,7 +123,7 @@ def test_an_update_changes_what_it_names(emulator: RunningEmulator) -> None:
     ("change", "code"),
     [({"Id": None}, 4846), ({"Id": "1"}, 4835), ({"Name": "taken"}, 4853), ({"Scope": "Account"}, 4855)],
 )
-def test_a_wrong_update_changes_nothing(emulator: RunningEmulator, change: dict[str, Any], code: int) -> None:
+def test_invalid_update_changes_nothing(emulator: RunningEmulator, change: dict[str, Any], code: int) -> None:
     shared = LIST | {"Scope": "Customer", "ParentId": "222"}
     identity, _ = add(emulator, shared, LIST | {"Name": "taken"})["AudienceIds"]
     item = {"Type": "CustomerList", "Id": identity, "Description": "new"} | change
@@ -132,14 +132,14 @@ def test_a_wrong_update_changes_nothing(emulator: RunningEmulator, change: dict[
     assert query(emulator, [identity])["Audiences"][0]["Description"] == ""
 
 
-def test_a_delete_has_a_body(emulator: RunningEmulator) -> None:
+def test_delete_request_has_a_body(emulator: RunningEmulator) -> None:
     (identity,) = add(emulator, LIST)["AudienceIds"]
     assert emulator.call("DELETE", PATH, {"AudienceIds": [identity, "1"]}).json()["PartialErrors"][0]["Index"] == 1
     assert query(emulator, [identity])["Audiences"] == [None]
 
 
 @pytest.mark.parametrize("verb", ["PUT", "DELETE"])
-def test_an_id_comes_once_in_a_request(emulator: RunningEmulator, verb: str) -> None:
+def test_duplicate_id_in_a_request_is_refused(emulator: RunningEmulator, verb: str) -> None:
     (identity,) = add(emulator, LIST)["AudienceIds"]
     twice = {"PUT": {"Audiences": [{"Type": "CustomerList", "Id": identity, "Name": "New"}] * 2}}
     body = twice.get(verb, {"AudienceIds": [identity] * 2})
@@ -148,11 +148,11 @@ def test_an_id_comes_once_in_a_request(emulator: RunningEmulator, verb: str) -> 
 
 
 @pytest.mark.parametrize("identity", ["--5", "", "9223372036854775808", "5.0", " 5", "\u0665"])
-def test_an_id_is_a_64_bit_number_in_text(emulator: RunningEmulator, identity: str) -> None:
+def test_id_must_be_a_64_bit_number_as_text(emulator: RunningEmulator, identity: str) -> None:
     assert fault(query(emulator, [identity])) == 201
 
 
-def test_several_types_may_be_asked_for(emulator: RunningEmulator) -> None:
+def test_several_types_can_be_queried(emulator: RunningEmulator) -> None:
     ids = add(emulator, LIST)["AudienceIds"]
     body = {"AudienceIds": ids, "Type": "RemarketingList, CustomerList", "ReturnAdditionalFields": None}
     assert emulator.call("POST", f"{PATH}/QueryByIds", body).json()["Audiences"][0]["Id"] == ids[0]
@@ -161,7 +161,7 @@ def test_several_types_may_be_asked_for(emulator: RunningEmulator) -> None:
     assert fault(emulator.call("POST", f"{PATH}/QueryByIds", {"AudienceIds": ids, "Type": "Nothing"}).json()) == 4859
 
 
-def test_a_deleted_list_is_gone_and_its_name_is_free(emulator: RunningEmulator) -> None:
+def test_deleted_list_is_gone_and_its_name_is_free(emulator: RunningEmulator) -> None:
     (identity,) = add(emulator, LIST)["AudienceIds"]
     emulator.call("DELETE", PATH, {"AudienceIds": [identity]})
     change = {"Type": "CustomerList", "Id": identity, "Name": "Back"}
@@ -171,20 +171,20 @@ def test_a_deleted_list_is_gone_and_its_name_is_free(emulator: RunningEmulator) 
     assert add(emulator, LIST)["PartialErrors"] == []
 
 
-def test_an_unknown_scope_is_refused_on_update(emulator: RunningEmulator) -> None:
+def test_unknown_scope_is_refused_in_an_update(emulator: RunningEmulator) -> None:
     (identity,) = add(emulator, LIST)["AudienceIds"]
     item = {"Type": "CustomerList", "Id": identity, "Scope": "Planet"}
     assert codes(emulator.call("PUT", PATH, {"Audiences": [item]}).json()) == [(0, 4849)]
 
 
-def test_a_list_may_become_customer_wide(emulator: RunningEmulator) -> None:
+def test_list_can_become_customer_wide(emulator: RunningEmulator) -> None:
     (identity,) = add(emulator, LIST)["AudienceIds"]
     item = {"Type": "CustomerList", "Id": identity, "Scope": "Customer"}
     assert emulator.call("PUT", PATH, {"Audiences": [item]}).json() == {"PartialErrors": []}
     assert query(emulator, [identity], CustomerAccountId="112")["Audiences"][0]["ParentId"] == "222"
 
 
-def test_sizes_come_after_two_days(emulator: RunningEmulator) -> None:
+def test_sizes_are_available_after_two_days(emulator: RunningEmulator) -> None:
     (identity,) = add(emulator, LIST)["AudienceIds"]
     data = {
         "AudienceId": identity,

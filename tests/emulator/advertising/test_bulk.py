@@ -72,27 +72,27 @@ def errors(emulator: RunningEmulator, status: Any) -> list[tuple[str, str, str]]
     return [(row["Type"], row["Error Number"], row["Client Id"]) for row in result(emulator, status)]
 
 
-def test_a_file_makes_a_list_and_fills_it(emulator: RunningEmulator) -> None:
+def test_file_creates_and_fills_a_list(emulator: RunningEmulator) -> None:
     status = send(emulator, file_of(list_row(), item_row(), item_row(OTHER)))
     assert (status["RequestStatus"], status["PercentComplete"], status["Errors"]) == ("Completed", 100, None)
     assert emulator.members("By file") == {HASH, OTHER}
     assert result(emulator, status) == []
 
 
-def test_successes_are_named_when_asked_for(emulator: RunningEmulator) -> None:
+def test_successes_are_returned_on_request(emulator: RunningEmulator) -> None:
     rows = result(emulator, send(emulator, file_of(list_row(), item_row()), "ErrorsAndResults"))
     assert [(row["Type"], row["Id"]) for row in rows] == [("Customer List", emulator.audiences()["By file"]["Id"])]
 
 
 @pytest.mark.parametrize(("action", "left"), [("Add", {HASH, OTHER}), ("Remove", {HASH}), ("Replace", {OTHER})])
-def test_actions_on_a_list_that_exists(emulator: RunningEmulator, action: str, left: set[str]) -> None:
+def test_actions_on_an_existing_list(emulator: RunningEmulator, action: str, left: set[str]) -> None:
     send(emulator, file_of(list_row(), item_row()))
     identity = emulator.audiences()["By file"]["Id"]
     send(emulator, file_of(list_row(identity, action, name=""), item_row(OTHER, identity)))
     assert emulator.members("By file") == left
 
 
-def test_columns_may_come_in_any_order_and_in_a_zip(emulator: RunningEmulator) -> None:
+def test_columns_can_be_in_any_order_and_in_a_zip(emulator: RunningEmulator) -> None:
     columns = "Type,Text,Sub Type,Parent Id,Id,Audience,Action Type,Accept Customer Match Term,Name,Unknown"
     rows = [
         "Format Version,,,,,,,,6.0,",
@@ -114,7 +114,7 @@ def test_columns_may_come_in_any_order_and_in_a_zip(emulator: RunningEmulator) -
     ("bad", "code"),
     [(item_row("a@contoso.com"), "8004"), (item_row(HASH.upper()), "8004"), (item_row(kind="Phone"), "8002")],
 )
-def test_bad_items_are_named_and_good_ones_taken(emulator: RunningEmulator, bad: str, code: str) -> None:
+def test_invalid_items_are_reported_and_valid_items_accepted(emulator: RunningEmulator, bad: str, code: str) -> None:
     status = send(emulator, file_of(list_row(), item_row(OTHER, client="7"), bad.replace(",1,", ",8,", 1)))
     assert status["RequestStatus"] == "CompletedWithErrors"
     assert errors(emulator, status) == [("Customer List Item Error", code, "8")]
@@ -130,7 +130,7 @@ def test_bad_items_are_named_and_good_ones_taken(emulator: RunningEmulator, bad:
         (list_row("123456"), "8000"),
     ],
 )
-def test_a_refused_list_takes_no_items(emulator: RunningEmulator, row: str, code: str) -> None:
+def test_refused_list_accepts_no_items(emulator: RunningEmulator, row: str, code: str) -> None:
     parent = row.split(",")[1]
     status = send(emulator, file_of(row, item_row(parent=parent)))
     assert status["RequestStatus"] == "CompletedWithErrors"
@@ -139,7 +139,7 @@ def test_a_refused_list_takes_no_items(emulator: RunningEmulator, row: str, code
 
 
 @pytest.mark.parametrize("action", ["", "Delete", "add"])
-def test_an_existing_list_needs_an_action_for_its_items(emulator: RunningEmulator, action: str) -> None:
+def test_existing_list_needs_an_action_for_its_items(emulator: RunningEmulator, action: str) -> None:
     send(emulator, file_of(list_row(), item_row()))
     identity = emulator.audiences()["By file"]["Id"]
     status = send(emulator, file_of(list_row(identity, action, name=""), item_row(OTHER, identity)))
@@ -147,7 +147,7 @@ def test_an_existing_list_needs_an_action_for_its_items(emulator: RunningEmulato
     assert emulator.members("By file") == {HASH}
 
 
-def test_the_action_of_a_new_list_is_ignored(emulator: RunningEmulator) -> None:
+def test_action_of_a_new_list_is_ignored(emulator: RunningEmulator) -> None:
     send(emulator, file_of(list_row(action="Remove"), item_row()))
     assert emulator.members("By file") == {HASH}
 
@@ -157,7 +157,7 @@ def test_items_without_their_list_are_refused(emulator: RunningEmulator) -> None
     assert errors(emulator, status) == [("Customer List Item Error", "8000", "5")]
 
 
-def test_parents_come_first(emulator: RunningEmulator) -> None:
+def test_list_record_must_precede_its_items(emulator: RunningEmulator) -> None:
     status = send(emulator, file_of(item_row(client="5"), list_row(), item_row(OTHER)))
     assert errors(emulator, status) == [("Customer List Item Error", "4202", "5")]
     assert emulator.members("By file") == {OTHER}
@@ -172,17 +172,17 @@ def test_parents_come_first(emulator: RunningEmulator) -> None:
         (file_of(heading=("Id,Type", ",Format Version")), "UploadFileFormatNotSupported", 3217),
     ],
 )
-def test_the_format_is_checked(emulator: RunningEmulator, text: str, status: str, code: int) -> None:
+def test_file_format_is_checked(emulator: RunningEmulator, text: str, status: str, code: int) -> None:
     answer = send(emulator, text)
     assert (answer["RequestStatus"], answer["Errors"][0]["Code"]) == (status, code)
 
 
-def test_an_unknown_record_is_named(emulator: RunningEmulator) -> None:
+def test_unknown_record_type_is_reported(emulator: RunningEmulator) -> None:
     status = send(emulator, file_of(list_row(), item_row(), "Campaign,1,,9,,,,,,,"))
     assert errors(emulator, status) == [("Campaign Error", "4203", "9")]
 
 
-def test_an_upload_url_works_once(emulator: RunningEmulator) -> None:
+def test_upload_url_works_once(emulator: RunningEmulator) -> None:
     ticket = url_of(emulator)
     assert upload(emulator, ticket["UploadUrl"], file_of(list_row())).status_code == 200
     again = upload(emulator, ticket["UploadUrl"], file_of(list_row()))
@@ -191,24 +191,24 @@ def test_an_upload_url_works_once(emulator: RunningEmulator) -> None:
     assert "Type" not in again.json()
 
 
-def test_an_upload_url_lives_fifteen_minutes(emulator: RunningEmulator) -> None:
+def test_upload_url_expires_after_fifteen_minutes(emulator: RunningEmulator) -> None:
     ticket = url_of(emulator)
     emulator.control("POST", "/clock", {"advance_hours": 0.26})
     assert upload(emulator, ticket["UploadUrl"], file_of(list_row())).json()["Code"] == 3226
     assert status_of(emulator, ticket["RequestId"])["RequestStatus"] == "Expired"
 
 
-def test_an_unknown_upload_url_is_refused(emulator: RunningEmulator) -> None:
+def test_unknown_upload_url_is_refused(emulator: RunningEmulator) -> None:
     url = f"{emulator.base_url}/Bulk/v13/UploadFile/unknown"
     assert upload(emulator, url, file_of(list_row())).json()["Code"] == 3220
 
 
 @pytest.mark.parametrize("name", ["upload.txt", "upload"])
-def test_the_extension_is_checked(emulator: RunningEmulator, name: str) -> None:
+def test_file_extension_is_checked(emulator: RunningEmulator, name: str) -> None:
     assert upload(emulator, url_of(emulator)["UploadUrl"], file_of(list_row()), name).json()["Code"] == 3223
 
 
-def test_exactly_one_file_is_taken(emulator: RunningEmulator) -> None:
+def test_upload_must_contain_exactly_one_file(emulator: RunningEmulator) -> None:
     url = url_of(emulator)["UploadUrl"]
     headers = emulator.headers(**{"Content-Type": None})
     none = emulator.session.post(url, headers=headers, data={"other": "x"})
@@ -227,14 +227,14 @@ def test_exactly_one_file_is_taken(emulator: RunningEmulator) -> None:
         ({"CustomerAccountId": "112"}, 400, 106),
     ],
 )
-def test_an_upload_needs_the_same_user(
+def test_upload_needs_the_same_user_and_account(
     emulator: RunningEmulator, changes: dict[str, str | None], status: int, code: int
 ) -> None:
     answer = upload(emulator, url_of(emulator)["UploadUrl"], file_of(list_row()), **changes)
     assert (answer.status_code, answer.json()["Code"]) == (status, code)
 
 
-def test_the_older_form_of_sign_in_is_taken_too(emulator: RunningEmulator) -> None:
+def test_authentication_token_header_is_accepted(emulator: RunningEmulator) -> None:
     answer = upload(
         emulator,
         url_of(emulator)["UploadUrl"],
@@ -245,12 +245,12 @@ def test_the_older_form_of_sign_in_is_taken_too(emulator: RunningEmulator) -> No
     assert answer.status_code == 200
 
 
-def test_the_account_of_header_and_body_agree(emulator: RunningEmulator) -> None:
+def test_account_of_header_and_body_must_agree(emulator: RunningEmulator) -> None:
     answer = emulator.call("POST", "/Bulk/v13/BulkUploadUrl/Query", {"ResponseMode": "ErrorsOnly", "AccountId": "112"})
     assert answer.json()["OperationErrors"][0]["Code"] == 1102
 
 
-def test_another_account_knows_nothing_of_the_upload(emulator: RunningEmulator) -> None:
+def test_another_account_cannot_see_the_upload(emulator: RunningEmulator) -> None:
     ticket = url_of(emulator)
     answer = emulator.call(
         "POST", "/Bulk/v13/BulkUploadStatus/Query", {"RequestId": ticket["RequestId"]}, CustomerAccountId="112"
@@ -258,7 +258,7 @@ def test_another_account_knows_nothing_of_the_upload(emulator: RunningEmulator) 
     assert answer.json()["OperationErrors"][0]["Code"] == 4201
 
 
-def test_a_result_url_lives_five_minutes_and_a_fresh_one_is_given(emulator: RunningEmulator) -> None:
+def test_result_url_expires_after_five_minutes_and_can_be_renewed(emulator: RunningEmulator) -> None:
     status = send(emulator, file_of(list_row(), item_row("bad")))
     emulator.control("POST", "/clock", {"advance_hours": 0.1})
     assert emulator.session.get(status["ResultFileUrl"]).status_code == 403
@@ -266,7 +266,7 @@ def test_a_result_url_lives_five_minutes_and_a_fresh_one_is_given(emulator: Runn
     assert emulator.session.get(status_of(emulator, request_id)["ResultFileUrl"]).status_code == 200
 
 
-def test_urls_follow_the_host_of_the_request(emulator: RunningEmulator) -> None:
+def test_urls_use_the_host_of_the_request(emulator: RunningEmulator) -> None:
     host = emulator.base_url.replace("http://127.0.0.1", "localhost")
     assert (
         emulator.call(

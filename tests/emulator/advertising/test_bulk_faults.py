@@ -1,4 +1,4 @@
-"""Bulk uploads that end badly on demand, and result files that say so in odd ways."""
+"""Bulk uploads that fail on demand, and their result files."""
 
 from __future__ import annotations
 
@@ -27,9 +27,7 @@ def send(bulk: Any, name: str = "A list") -> Any:
 @pytest.mark.parametrize(
     "name", ["Failed", "Expired", "Aborted", "UploadFileRowCountExceeded", "UploadFileFormatNotSupported"]
 )
-def test_an_upload_may_end_in_any_status_and_has_changed_nothing(
-    emulator: RunningEmulator, bulk: Any, name: str
-) -> None:
+def test_upload_can_end_in_any_status_and_changes_nothing(emulator: RunningEmulator, bulk: Any, name: str) -> None:
     plan(emulator, f"status_{name}")
     status = send(bulk)
     assert (status["RequestStatus"], status["PercentComplete"], status["ResultFileUrl"]) == (name, 0, None)
@@ -37,14 +35,14 @@ def test_an_upload_may_end_in_any_status_and_has_changed_nothing(
     assert emulator.audiences() == {}
 
 
-def test_a_failed_upload_may_say_why(emulator: RunningEmulator, bulk: Any) -> None:
+def test_failed_upload_can_have_an_error_code(emulator: RunningEmulator, bulk: Any) -> None:
     plan(emulator, "status_Failed", code=1011)
     (error,) = send(bulk)["Errors"]
     assert (error["Type"], error["Code"]) == ("OperationError", 1011)
 
 
 @pytest.mark.parametrize("name", ["Failed", "InProgress", "FileUploaded", "PendingFileUpload"])
-def test_one_answer_about_the_status_may_be_odd(emulator: RunningEmulator, bulk: Any, name: str) -> None:
+def test_one_status_response_can_be_overridden(emulator: RunningEmulator, bulk: Any, name: str) -> None:
     ticket = bulk.ticket()
     bulk.post(ticket["UploadUrl"], bulk.text(bulk.list_row(Audience="A list")))
     assert bulk.finished(ticket["RequestId"])["RequestStatus"] == "Completed"
@@ -52,7 +50,7 @@ def test_one_answer_about_the_status_may_be_odd(emulator: RunningEmulator, bulk:
     assert [bulk.status(ticket["RequestId"])["RequestStatus"] for _ in range(2)] == [name, "Completed"]
 
 
-def test_an_error_of_the_list_leaves_its_items_unmentioned(emulator: RunningEmulator, bulk: Any) -> None:
+def test_list_error_does_not_mention_items(emulator: RunningEmulator, bulk: Any) -> None:
     plan(emulator, "list_error")
     status = send(bulk)
     assert status["RequestStatus"] == "CompletedWithErrors"
@@ -60,7 +58,7 @@ def test_an_error_of_the_list_leaves_its_items_unmentioned(emulator: RunningEmul
     assert emulator.audiences() == {}
 
 
-def test_items_at_given_positions_are_refused_and_left_out(emulator: RunningEmulator, bulk: Any) -> None:
+def test_items_at_given_positions_are_refused_and_not_added(emulator: RunningEmulator, bulk: Any) -> None:
     plan(emulator, "partial", indexes=[0, 3, 99, -1], code="8004", reordered=True)
     status = send(bulk)
     assert status["RequestStatus"] == "CompletedWithErrors"
@@ -69,9 +67,7 @@ def test_items_at_given_positions_are_refused_and_left_out(emulator: RunningEmul
 
 
 @pytest.mark.parametrize("fault", ["reordered_result", "list_error"])
-def test_the_columns_of_a_result_may_be_reordered_behind_the_mark(
-    emulator: RunningEmulator, bulk: Any, fault: str
-) -> None:
+def test_columns_of_a_result_can_be_reordered(emulator: RunningEmulator, bulk: Any, fault: str) -> None:
     plan(emulator, fault, **({} if fault == "reordered_result" else {"reordered": True}))
     content = emulator.session.get(send(bulk)["ResultFileUrl"]).content
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -80,20 +76,20 @@ def test_the_columns_of_a_result_may_be_reordered_behind_the_mark(
     assert next(csv.reader([text[1:].splitlines()[0]]))[-1] == "Type"
 
 
-def test_a_result_may_be_gone_once(emulator: RunningEmulator, bulk: Any) -> None:
+def test_result_can_expire_once(emulator: RunningEmulator, bulk: Any) -> None:
     status = send(bulk)
     plan(emulator, "result_expired", "GetResultFile")
     assert [emulator.session.get(status["ResultFileUrl"]).status_code for _ in range(2)] == [403, 200]
 
 
-def test_a_result_may_arrive_damaged(emulator: RunningEmulator, bulk: Any) -> None:
+def test_result_can_be_damaged(emulator: RunningEmulator, bulk: Any) -> None:
     status = send(bulk)
     plan(emulator, "damaged_result", "GetResultFile")
     damaged, whole = (emulator.session.get(status["ResultFileUrl"]).content for _ in range(2))
     assert damaged == whole[: len(whole) // 2]
 
 
-def test_a_file_lost_on_the_way_leaves_the_address_usable(emulator: RunningEmulator, bulk: Any) -> None:
+def test_upload_url_stays_valid_if_the_file_is_lost(emulator: RunningEmulator, bulk: Any) -> None:
     ticket = bulk.ticket()
     plan(emulator, "http_503", "UploadFile")
     text = bulk.text(bulk.list_row(Audience="A list"))

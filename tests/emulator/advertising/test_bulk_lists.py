@@ -1,4 +1,4 @@
-"""What a Customer List record of a bulk file does to a list, and what it does not."""
+"""What Customer List records of bulk files change, and what they leave alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OTHER = "ec81f3ac7b2b19675bab9d54cf416f9f18cff87c97da5cca82c0f0891bc40602"
 THIRD = "5a95f052958dac8ed1d66d74eb481b3ccdbbc953b583c5ff0325be6b091d6281"
 
 
-def test_a_record_changes_what_it_names_of_an_existing_list(bulk: Any) -> None:
+def test_record_changes_the_given_fields_of_an_existing_list(bulk: Any) -> None:
     identity = bulk.new_list(HASH)
     changes = {"Audience": "Renamed", "Description": "new", "Membership Duration": "90"}
     assert bulk.rows(bulk.list_row(identity, **changes))["RequestStatus"] == "Completed"
@@ -57,7 +57,7 @@ def test_delete_value_clears_a_field(bulk: Any) -> None:
         ({"Accept Customer Match Term": ""}, "8003"),
     ],
 )
-def test_a_wrong_record_changes_neither_list_nor_members(bulk: Any, changes: dict[str, str], code: str) -> None:
+def test_invalid_record_changes_neither_list_nor_members(bulk: Any, changes: dict[str, str], code: str) -> None:
     identity = bulk.new_list(HASH)
     bulk.new_list(name="taken")
     status = bulk.rows(bulk.list_row(identity, **changes), bulk.item_row(OTHER, identity))
@@ -68,13 +68,13 @@ def test_a_wrong_record_changes_neither_list_nor_members(bulk: Any, changes: dic
 
 
 @pytest.mark.parametrize("duration", ["soon", "0", "1e2"])
-def test_a_wrong_duration_makes_no_list(bulk: Any, duration: str) -> None:
+def test_invalid_duration_creates_no_list(bulk: Any, duration: str) -> None:
     status = bulk.rows(bulk.list_row(Audience="New", Membership_Duration=duration), bulk.item_row(HASH))
     assert bulk.errors(status) == [("Customer List Error", "4842", "list")]
     assert bulk.emulator.audiences() == {}
 
 
-def test_a_customer_wide_list_does_not_become_an_accounts(bulk: Any) -> None:
+def test_customer_wide_list_cannot_become_an_account_list(bulk: Any) -> None:
     identity = bulk.new_list()
     assert bulk.rows(bulk.list_row(identity, Scope="Customer"))["RequestStatus"] == "Completed"
     assert (bulk.audience(identity)["Scope"], bulk.audience(identity)["ParentId"]) == ("Customer", "222")
@@ -96,7 +96,7 @@ def test_other_actions_without_items_change_no_members(bulk: Any, action: str) -
     assert bulk.emulator.members("A list") == {HASH, OTHER}
 
 
-def test_several_lists_in_one_file_each_get_their_items(bulk: Any) -> None:
+def test_each_list_in_a_file_gets_its_items(bulk: Any) -> None:
     existing = bulk.new_list(HASH)
     status = bulk.rows(
         bulk.list_row("-1", Audience="One"),
@@ -114,7 +114,7 @@ def test_several_lists_in_one_file_each_get_their_items(bulk: Any) -> None:
     assert bulk.emulator.members("A list") == {OTHER}
 
 
-def test_one_wrong_list_does_not_stop_the_others(bulk: Any) -> None:
+def test_invalid_list_does_not_stop_the_others(bulk: Any) -> None:
     status = bulk.rows(
         bulk.list_row("-1", Audience="", **{"Client Id": "bad"}),
         bulk.list_row("-2", Audience="Two"),
@@ -125,20 +125,20 @@ def test_one_wrong_list_does_not_stop_the_others(bulk: Any) -> None:
     assert bulk.emulator.members("Two") == {OTHER}
 
 
-def test_an_id_stands_for_one_list_only(bulk: Any) -> None:
+def test_id_can_be_used_for_one_list_only(bulk: Any) -> None:
     status = bulk.rows(bulk.list_row(Audience="One"), bulk.list_row(Audience="Two"), bulk.item_row(HASH))
     assert bulk.errors(status) == [("Customer List Error", "4837", "list")]
     assert set(bulk.emulator.audiences()) == {"One"}
 
 
-def test_items_that_name_no_list_belong_to_none(bulk: Any) -> None:
+def test_items_without_a_parent_id_are_refused(bulk: Any) -> None:
     identity = bulk.new_list(HASH)
     status = bulk.rows(bulk.list_row(identity, Audience=""), bulk.item_row(OTHER, "", client="3"))
     assert bulk.errors(status) == [("Customer List Item Error", "8000", "3")]
     assert bulk.emulator.members("A list") == {HASH}
 
 
-def test_a_record_deletes_its_list_for_good(emulator: RunningEmulator, bulk: Any) -> None:
+def test_record_can_delete_its_list(emulator: RunningEmulator, bulk: Any) -> None:
     identity = bulk.new_list(HASH)
     assert bulk.rows(bulk.list_row(identity, Status="Deleted"))["RequestStatus"] == "Completed"
     assert bulk.audience(identity) is None
@@ -148,7 +148,7 @@ def test_a_record_deletes_its_list_for_good(emulator: RunningEmulator, bulk: Any
     assert bulk.errors(again) == [("Customer List Error", "8000", "list")]
 
 
-def test_a_list_of_another_account_is_not_found(emulator: RunningEmulator, bulk: Any) -> None:
+def test_list_of_another_account_is_not_found(emulator: RunningEmulator, bulk: Any) -> None:
     item = {"Type": "CustomerList", "Name": "Theirs", "Scope": "Account", "ParentId": "112"}
     path = "/CampaignManagement/v13/Audiences"
     identity = emulator.call("POST", path, {"Audiences": [item]}, CustomerAccountId="112").json()["AudienceIds"][0]
@@ -156,7 +156,7 @@ def test_a_list_of_another_account_is_not_found(emulator: RunningEmulator, bulk:
     assert bulk.errors(status) == [("Customer List Error", "8000", "list")]
 
 
-def test_assigned_ids_come_back_with_the_keys_of_the_file(bulk: Any) -> None:
+def test_assigned_ids_are_returned_with_the_keys_of_the_file(bulk: Any) -> None:
     rows = bulk.result(
         bulk.rows(
             bulk.list_row("-7", Audience="One"),

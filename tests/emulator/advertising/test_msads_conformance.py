@@ -66,26 +66,26 @@ def query(campaigns: Any, *ids: str) -> Any:
     return campaigns.get_audiences_by_ids(request)
 
 
-def test_it_creates_and_queries(campaigns: Any, audience_id: str) -> None:
+def test_sdk_creates_and_queries_a_list(campaigns: Any, audience_id: str) -> None:
     (audience,) = query(campaigns, audience_id).Audiences
     assert (audience.Id, audience.Name, audience.Type.name) == (audience_id, "By the SDK", "CUSTOMERLIST")
     assert audience.MembershipDuration == 30
     assert [each.Id for each in query(campaigns).Audiences] == [audience_id]
 
 
-def test_it_updates(campaigns: Any, audience_id: str) -> None:
+def test_sdk_updates_a_list(campaigns: Any, audience_id: str) -> None:
     change = CustomerList(id=audience_id, name="Renamed", type="CustomerList")
     campaigns.update_audiences(UpdateAudiencesRequest(audiences=[change]))
     assert query(campaigns, audience_id).Audiences[0].Name == "Renamed"
 
 
-def test_it_deletes(campaigns: Any, audience_id: str) -> None:
+def test_sdk_deletes_a_list(campaigns: Any, audience_id: str) -> None:
     answer = campaigns.delete_audiences(DeleteAudiencesRequest(audience_ids=[audience_id]))
     assert not answer.PartialErrors
     assert query(campaigns).Audiences == []
 
 
-def test_it_applies_user_data(emulator: RunningEmulator, campaigns: Any, audience_id: str) -> None:
+def test_sdk_applies_user_data(emulator: RunningEmulator, campaigns: Any, audience_id: str) -> None:
     data = CustomerListUserData(
         audience_id=audience_id,
         action_type="Add",
@@ -100,17 +100,17 @@ def test_it_applies_user_data(emulator: RunningEmulator, campaigns: Any, audienc
     assert emulator.members("By the SDK") == {HASH}
 
 
-def test_it_reads_a_partial_failure(campaigns: Any, audience_id: str) -> None:
+def test_sdk_reads_a_partial_failure(campaigns: Any, audience_id: str) -> None:
     del audience_id
     request = AddAudiencesRequest(audiences=[a_list("by the sdk"), a_list("Another")])
-    # The SDK's own model refuses the null that Microsoft documents, so the body is read as it came.
+    # The model of the SDK refuses the null that Microsoft documents, so the raw body is read.
     body = json.loads(campaigns.add_audiences_without_preload_content(request).data)
     assert body["AudienceIds"][0] is None
     assert body["AudienceIds"][1]
     assert [(each["Index"], each["Code"]) for each in body["PartialErrors"]] == [(0, 4853)]
 
 
-def test_it_knows_its_user_and_accounts(customers: Any) -> None:
+def test_sdk_reads_the_user_and_accounts(customers: Any) -> None:
     user = customers.get_user(GetUserRequest(user_id=None))
     assert user.User.CustomerId == "222"
     assert [role.RoleId for role in user.CustomerRoles] == [41]
@@ -121,7 +121,7 @@ def test_it_knows_its_user_and_accounts(customers: Any) -> None:
     assert [(each.Id, each.Name) for each in found.Accounts] == [("111", "Contoso EU"), ("112", "Contoso US")]
 
 
-def test_it_uploads_a_bulk_file_and_reads_the_result(
+def test_sdk_uploads_a_bulk_file_and_reads_the_result(
     emulator: RunningEmulator, audience_id: str, tmp_path: Path
 ) -> None:
     source = tmp_path / "upload.csv"
@@ -155,7 +155,7 @@ def test_it_uploads_a_bulk_file_and_reads_the_result(
     assert emulator.members("By the SDK") == {HASH}
 
 
-def test_it_understands_the_faults(emulator: RunningEmulator, campaigns: Any) -> None:
+def test_sdk_understands_faults(emulator: RunningEmulator, campaigns: Any) -> None:
     with pytest.raises(UnauthorizedException) as refused:
         query(service(emulator, "CampaignManagementService", token="other"))
     body = json.loads(refused.value.body)

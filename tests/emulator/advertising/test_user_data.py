@@ -46,7 +46,7 @@ def test_add_remove_and_replace(emulator: RunningEmulator, audience: str) -> Non
     assert emulator.members("A list") == {HASH}
 
 
-def test_adding_what_is_there_and_removing_what_is_not_does_nothing(emulator: RunningEmulator, audience: str) -> None:
+def test_adding_existing_and_removing_missing_items_does_nothing(emulator: RunningEmulator, audience: str) -> None:
     for _ in range(2):
         assert send(emulator, audience, [HASH])["PartialErrors"] == []
     assert send(emulator, audience, [OTHER], ActionType="Remove")["PartialErrors"] == []
@@ -54,7 +54,7 @@ def test_adding_what_is_there_and_removing_what_is_not_does_nothing(emulator: Ru
 
 
 @pytest.mark.parametrize("bad", ["someone@contoso.com", HASH.upper(), HASH[:-1], f"{HASH}0", f"{HASH}\n", "", None, 5])
-def test_only_lower_case_hashes_are_taken(emulator: RunningEmulator, audience: str, bad: Any) -> None:
+def test_only_lowercase_hashes_are_accepted(emulator: RunningEmulator, audience: str, bad: Any) -> None:
     errors = send(emulator, audience, [HASH, bad])["PartialErrors"]
     assert [(each["Index"], each["Code"], each["ErrorCode"]) for each in errors] == [(1, 8004, "EmailMustBeHashed")]
     assert emulator.members("A list") == {HASH}
@@ -76,19 +76,19 @@ def test_only_lower_case_hashes_are_taken(emulator: RunningEmulator, audience: s
         ({"CustomerListItems": [HASH] * 1001}, 6999),
     ],
 )
-def test_a_wrong_call_changes_nothing(
+def test_invalid_call_changes_nothing(
     emulator: RunningEmulator, audience: str, changes: dict[str, Any], code: int
 ) -> None:
     assert fault(send(emulator, audience, [HASH], **changes)) == code
     assert emulator.members("A list") == set()
 
 
-def test_terms_accepted_in_the_web_page_hold_for_a_silent_call_only(emulator: RunningEmulator, audience: str) -> None:
+def test_terms_accepted_in_the_web_page_apply_if_the_call_omits_them(emulator: RunningEmulator, audience: str) -> None:
     emulator.control("POST", "/settings", {"terms_accepted": True})
     assert send(emulator, audience, [HASH], AcceptCustomerMatchTerm="absent") == {"PartialErrors": []}
     assert fault(send(emulator, audience, [HASH], AcceptCustomerMatchTerm=False)) == 8003
 
 
-def test_a_thousand_items_are_taken(emulator: RunningEmulator, audience: str) -> None:
+def test_a_thousand_items_are_accepted(emulator: RunningEmulator, audience: str) -> None:
     assert send(emulator, audience, [f"{number:064x}" for number in range(1000)]) == {"PartialErrors": []}
     assert emulator.audiences()["A list"]["members"] == 1000

@@ -1,4 +1,4 @@
-"""The Dataverse Web API: pages of 5,000, links followed as they are, budgets."""
+"""The Dataverse Web API: pages of 5,000, opaque next links, request limits."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def rows(emulator: RunningEmulator, path: str) -> list[dict[str, Any]]:
     return [row for page in pages(emulator, path) for row in page]
 
 
-def test_pages_have_five_thousand_rows_or_fewer_when_asked(emulator: RunningEmulator) -> None:
+def test_pages_have_five_thousand_rows_or_fewer_on_request(emulator: RunningEmulator) -> None:
     emulator.control("POST", "/settings", {"customers": 12_000})
     assert [len(page) for page in pages(emulator, PROFILES)] == [5_000, 5_000, 2_000]
     assert [len(page) for page in pages(emulator, PROFILES, size=7_000)] == [5_000, 5_000, 2_000]
@@ -46,7 +46,7 @@ def test_pages_have_five_thousand_rows_or_fewer_when_asked(emulator: RunningEmul
     assert len(get(emulator, f"{PROFILES}&$top=3", Prefer="odata.maxpagesize=10").json()["value"]) == 10
 
 
-def test_what_is_applied_is_said(emulator: RunningEmulator) -> None:
+def test_applied_preferences_are_returned(emulator: RunningEmulator) -> None:
     answer = get(emulator, PROFILES, Prefer='odata.include-annotations="*",odata.maxpagesize=10')
     assert answer.headers["Preference-Applied"] == "odata.maxpagesize=10"
     assert answer.headers["OData-Version"] == "4.0"
@@ -79,7 +79,7 @@ def test_both_services_have_the_same_profiles(emulator: RunningEmulator) -> None
     assert len({row["msdynci_customerprofileid"] for row in found}) == len(found)
 
 
-def test_a_membership_names_all_segments_of_a_customer(emulator: RunningEmulator) -> None:
+def test_membership_lists_all_segments_of_a_customer(emulator: RunningEmulator) -> None:
     found = {row["msdynci_customerid"]: row for row in rows(emulator, "msdynci_segmentmemberships")}
     members = {row["msdynci_customerid"] for row in rows(emulator, MEMBERS)}
     assert {
@@ -92,7 +92,7 @@ def test_a_membership_names_all_segments_of_a_customer(emulator: RunningEmulator
     assert {row["msdynci_segments"] for row in accounts} == {'["Key_accounts"]'}
 
 
-def test_profiles_are_asked_for_by_their_ids(emulator: RunningEmulator) -> None:
+def test_profiles_are_found_by_ids(emulator: RunningEmulator) -> None:
     ids = [row["msdynci_customerid"] for row in rows(emulator, MEMBERS)[:40]]
     by_or = " or ".join(f"msdynci_customerid eq '{each}'" for each in ids)
     by_in = f"msdynci_customerid in ({','.join(repr(each) for each in ids)})"
@@ -101,7 +101,7 @@ def test_profiles_are_asked_for_by_their_ids(emulator: RunningEmulator) -> None:
         assert {row["msdynci_customerid"] for row in found} == set(ids)
 
 
-def test_a_link_is_good_only_as_it_was_handed_out(emulator: RunningEmulator) -> None:
+def test_next_link_works_only_unchanged(emulator: RunningEmulator) -> None:
     link = get(emulator, PROFILES, Prefer="odata.maxpagesize=10").json()["@odata.nextLink"]
     assert get(emulator, link).status_code == 200
     for changed in (
@@ -112,7 +112,7 @@ def test_a_link_is_good_only_as_it_was_handed_out(emulator: RunningEmulator) -> 
         assert get(emulator, changed).json()["error"]["code"] == "0x80060888"
 
 
-def test_profiles_may_lag_behind_memberships(emulator: RunningEmulator) -> None:
+def test_profiles_can_lag_behind_memberships(emulator: RunningEmulator) -> None:
     emulator.control("POST", "/settings", {"profiles_lag": 100})
     assert len(rows(emulator, PROFILES)) == 4_900
     everyone = "msdynci_segmentmemberships?$filter=contains(msdynci_segments,'\"All_customers\"')"
@@ -135,7 +135,7 @@ def test_profiles_may_lag_behind_memberships(emulator: RunningEmulator) -> None:
         ("msdynci_unifiedactivities?$filter=msdynci_customerid eq 'x'", 400),
     ],
 )
-def test_wrong_questions_are_refused(emulator: RunningEmulator, path: str, status: int) -> None:
+def test_invalid_queries_are_refused(emulator: RunningEmulator, path: str, status: int) -> None:
     answer = get(emulator, path)
     assert answer.status_code == status
     assert set(answer.json()["error"]) == {"code", "message"}
@@ -152,23 +152,23 @@ def test_other_versions_and_methods_are_refused(emulator: RunningEmulator) -> No
     ("name", "count"),
     [
         ("alternatekeys", 5_000),
-        ("unifiedactivities", 5_000),  # twice as many, but no more are counted
+        ("unifiedactivities", 5_000),  # there are twice as many, but counts end at 5,000
         ("customermeasures", 5_000),
         ("enrichments", 0),
         ("predictions", 0),
     ],
 )
-def test_the_other_tables_are_there(emulator: RunningEmulator, name: str, count: int) -> None:
+def test_other_tables_exist(emulator: RunningEmulator, name: str, count: int) -> None:
     names = {each["name"] for each in get(emulator, "").json()["value"]}
     assert f"msdynci_{name}" in names
     assert get(emulator, f"msdynci_{name}?$top=1&$count=true").json()["@odata.count"] == count
 
 
-def test_who_am_i(emulator: RunningEmulator) -> None:
+def test_who_am_i_returns_the_user(emulator: RunningEmulator) -> None:
     assert set(get(emulator, "WhoAmI").json()) >= {"UserId", "BusinessUnitId", "OrganizationId"}
 
 
-def test_the_budget_of_requests_is_kept(emulator: RunningEmulator) -> None:
+def test_request_limit_is_enforced(emulator: RunningEmulator) -> None:
     emulator.control("POST", "/settings", {"dataverse_requests": 3})
     answers = [get(emulator, f"{PROFILES}&$top=1") for _ in range(4)]
     assert [each.status_code for each in answers] == [200, 200, 200, 429]
@@ -179,14 +179,14 @@ def test_the_budget_of_requests_is_kept(emulator: RunningEmulator) -> None:
     assert get(emulator, f"{PROFILES}&$top=1").status_code == 200
 
 
-def test_the_budget_of_time_is_kept(emulator: RunningEmulator) -> None:
+def test_time_limit_is_enforced(emulator: RunningEmulator) -> None:
     emulator.control("POST", "/settings", {"dataverse_seconds": 0.03, "delay_ms": 20})
     answers = [get(emulator, f"{PROFILES}&$top=1") for _ in range(3)]
     assert answers[0].status_code == 200
     assert answers[2].json()["error"]["code"] == "0x80072321"
 
 
-def test_no_more_calls_may_be_under_way_than_the_budget_allows(emulator: RunningEmulator) -> None:
+def test_limit_of_concurrent_calls_is_enforced(emulator: RunningEmulator) -> None:
     emulator.control("POST", "/settings", {"delay_ms": 400, "dataverse_concurrent": 3})
 
     def ask(_number: int) -> requests.Response:
@@ -204,7 +204,7 @@ def test_no_more_calls_may_be_under_way_than_the_budget_allows(emulator: Running
     assert get(emulator, f"{PROFILES}&$top=1").status_code == 200
 
 
-def test_a_segment_deleted_while_it_is_read_ends_without_an_error(emulator: RunningEmulator) -> None:
+def test_segment_deleted_during_reading_ends_without_an_error(emulator: RunningEmulator) -> None:
     whole = rows(emulator, MEMBERS)
     fault = {"operation": "GetSegmentMemberships", "call": 2, "fault": "segment_deleted"}
     emulator.control("POST", "/faults", [fault])
@@ -214,7 +214,7 @@ def test_a_segment_deleted_while_it_is_read_ends_without_an_error(emulator: Runn
 
 
 @pytest.mark.parametrize(("name", "status"), [("http_429", 429), ("http_503", 503), ("token_expired", 401)])
-def test_faults_come_in_the_service_s_own_shape(emulator: RunningEmulator, name: str, status: int) -> None:
+def test_faults_have_the_format_of_dataverse(emulator: RunningEmulator, name: str, status: int) -> None:
     emulator.control("POST", "/faults", [{"operation": "GetCustomerProfiles", "call": 1, "fault": name}])
     answer = get(emulator, PROFILES)
     assert answer.status_code == status
@@ -224,7 +224,7 @@ def test_faults_come_in_the_service_s_own_shape(emulator: RunningEmulator, name:
         assert answer.headers["WWW-Authenticate"].startswith("Bearer")
 
 
-def test_pages_may_repeat_be_empty_or_lack_the_address(emulator: RunningEmulator) -> None:
+def test_pages_can_repeat_be_empty_or_lack_the_address(emulator: RunningEmulator) -> None:
     whole = pages(emulator, PROFILES, size=2_000)
     expected = {
         "repeated_page": [whole[0], whole[1], *whole[1:]],

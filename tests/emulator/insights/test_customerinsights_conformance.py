@@ -1,4 +1,4 @@
-"""Microsoft's own client of Customer Insights, generated from its Swagger, against the emulator."""
+"""Microsoft's client of Customer Insights, generated from its Swagger, against the emulator."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def home(emulator: RunningEmulator) -> str:
     return emulator.instance_id
 
 
-def test_it_lists_instances(client: Any, home: str) -> None:
+def test_client_lists_instances(client: Any, home: str) -> None:
     found = {each.instance_id: each for each in client.get_all_instances()}
     assert (found[home].name, found[home].instance_type) == ("Contoso", "production")
     one = client.get_instance_metadata(home)
@@ -61,7 +61,7 @@ def test_it_lists_instances(client: Any, home: str) -> None:
     assert one.cds_org_info.url.startswith("http://127.0.0.1:")
 
 
-def test_it_lists_segments_with_state_and_counts(client: Any, home: str) -> None:
+def test_client_lists_segments_with_state_and_counts(client: Any, home: str) -> None:
     found = {each.name: each for each in client.get_all_segments(home, include_historic_stats=True)}
     male = found["Male_under_40"]
     assert (male.friendly_name, male.state) == ("Male under 40", "active")
@@ -76,7 +76,9 @@ def test_it_lists_segments_with_state_and_counts(client: Any, home: str) -> None
     assert len(client.get_all_segments(home, number_of_segments=2)) == 2
 
 
-def test_it_makes_activates_refreshes_and_deletes_a_segment(emulator: RunningEmulator, client: Any, home: str) -> None:
+def test_client_creates_activates_refreshes_and_deletes_a_segment(
+    emulator: RunningEmulator, client: Any, home: str
+) -> None:
     made = client.create_a_segment(home, YOUNG)
     assert (made.name, made.state, made.evaluation_status.entity_count) == ("Under_30", "inactive", None)
     assert client.activate_segment(home, "Under_30") is True
@@ -105,7 +107,7 @@ def test_it_makes_activates_refreshes_and_deletes_a_segment(emulator: RunningEmu
     assert client.deactivate_segment(home, "Under_30").http_status_code == "404"
 
 
-def test_it_reads_members_page_by_page(client: Any, home: str) -> None:
+def test_client_reads_members_page_by_page(client: Any, home: str) -> None:
     found: list[dict[str, Any]] = []
     while True:
         payload = client.get_entities_with_odata_path(
@@ -125,13 +127,13 @@ def test_it_reads_members_page_by_page(client: Any, home: str) -> None:
     assert set(found[0]) == {"CustomerId", "EMail"}
 
 
-def test_the_next_link_is_not_in_its_model_but_survives(client: Any, home: str) -> None:
+def test_next_link_is_kept_although_the_model_lacks_it(client: Any, home: str) -> None:
     payload = client.get_entities_with_odata_path(home, "Customer", top=5)
     assert payload.odatacontext.endswith("$metadata#Customer")
     assert payload.additional_properties["@odata.nextLink"].endswith("$skip=5")
 
 
-def test_it_asks_for_paths_within_an_entity(client: Any, home: str) -> None:
+def test_client_requests_paths_within_an_entity(client: Any, home: str) -> None:
     identity = client.get_entities_with_odata_path(home, "Customer", top=1).value[0]["CustomerId"]
     found = client.get_entities_with_odata_path(home, f"Customer('{identity}')/UnifiedActivity")
     assert {row["CustomerId"] for row in found.value} == {identity}
@@ -139,7 +141,7 @@ def test_it_asks_for_paths_within_an_entity(client: Any, home: str) -> None:
     assert sum(types.key_ring.values()) == len(found.value)
 
 
-def test_it_sends_activities_encoded_twice(emulator: RunningEmulator, client: Any, home: str) -> None:
+def test_client_sends_activities_encoded_twice(emulator: RunningEmulator, client: Any, home: str) -> None:
     identity = client.get_entities_with_odata_path(home, "Customer", top=1).value[0]["CustomerId"]
     text = json.dumps({"ActivityId": "a1", "CustomerId": identity, "ActivityType": "Visit"})
     assert client.create_an_entity(home, "UnifiedActivity", text).status_code == 201
@@ -155,19 +157,19 @@ def test_it_sends_activities_encoded_twice(emulator: RunningEmulator, client: An
     assert json.loads(json.loads(body)) == json.loads(text)
 
 
-def test_it_searches_and_expands(client: Any, home: str) -> None:
+def test_client_searches_and_expands(client: Any, home: str) -> None:
     assert client.get_entities_with_odata_path(home, "Customer", search='"lyon"', force_search=True).value
     row = client.get_entities_with_odata_path(home, "Customer", expand="UnifiedActivity,Customer_Measure", top=1).value
     assert len(row[0]["UnifiedActivity"]) == 2
 
 
-def test_it_asks_for_partitions(client: Any, home: str) -> None:
+def test_client_requests_partitions(client: Any, home: str) -> None:
     payload = client.get_entities_with_odata_path(home, "Male_under_40", select="*", proxy=True)
     assert payload.value is None
     assert len(payload.additional_properties["httpRequests"]) == 4
 
 
-def test_it_reads_the_metadata(client: Any, home: str) -> None:
+def test_client_reads_the_metadata(client: Any, home: str) -> None:
     model = client.get_all_entity_metadata(home)
     customer = next(each for each in model.entities if each.qualified_entity_name == "Customer")
     assert customer.entity_type == "Profile"
@@ -180,7 +182,7 @@ def test_it_reads_the_metadata(client: Any, home: str) -> None:
     assert (size.row_count, size.qualified_entity_name) == (5_000, "Customer")
 
 
-def test_it_reads_figures_and_keys(client: Any, home: str) -> None:
+def test_client_reads_sizes_and_keys(client: Any, home: str) -> None:
     profile = client.get_an_entity_profile(home, "Customer", include_attribute_data=True)
     assert (profile.row_count, len(profile.attribute_data_profiles)) == (5_000, 18)
     emails = client.get_an_attribute_profile(home, "Customer", "EMail")
@@ -190,7 +192,7 @@ def test_it_reads_figures_and_keys(client: Any, home: str) -> None:
     assert ring.customer_id == identity
 
 
-def test_a_job_may_be_described_in_the_body(client: Any, home: str) -> None:
+def test_job_can_be_described_in_the_body(client: Any, home: str) -> None:
     body = m.OnDemandJobRequest(operation_type="export", identifiers=["exp1"], force_run_requested=True)
     job = client.submit_a_workflow_job(home, "main", body)
     assert (job.operation_type, job.id_list, job.job_status) == ("export", ["exp1"], "queued")
@@ -200,7 +202,7 @@ def test_a_job_may_be_described_in_the_body(client: Any, home: str) -> None:
     assert [(each.friendly_name, each.task_status) for each in history] == [("exp1", "aborted")]
 
 
-def test_it_reads_the_status_of_the_workflow(client: Any, home: str) -> None:
+def test_client_reads_the_status_of_the_workflow(client: Any, home: str) -> None:
     nodes = {each.identifier: each for each in client.get_workflow_status(home, "main")}
     assert nodes["Male_under_40"].task_status == "successful"
     assert nodes["Male_under_40"].last_successful_timestamp < datetime.now(UTC)
@@ -208,7 +210,7 @@ def test_it_reads_the_status_of_the_workflow(client: Any, home: str) -> None:
     assert "Lapsed" not in nodes
 
 
-def test_it_keeps_schedules(client: Any, home: str) -> None:
+def test_client_creates_schedules(client: Any, home: str) -> None:
     schedule = m.WorkflowRefreshSchedule(
         operation_type="export", identifiers=["exp1"], is_active=True, timezone_id="UTC", cron_schedules=["0 0 2 * * *"]
     )
@@ -217,11 +219,11 @@ def test_it_keeps_schedules(client: Any, home: str) -> None:
     found = {each.schedule_id: each for each in client.get_workflow_schedules(home, "main")}
     assert found[made.schedule_id].identifiers == ["exp1"]
     assert {each.schedule_id for each in again} < set(found)
-    # The client takes the two in the other order than everywhere else.
+    # Here, the client takes the two arguments in reverse order.
     assert "UTC" in {each.id for each in client.get_supported_timezones("main", home)}
 
 
-def test_it_reads_all_else_that_an_instance_has(client: Any, home: str) -> None:
+def test_client_reads_everything_else_of_an_instance(client: Any, home: str) -> None:
     measure = client.get_a_list_of_measures_metadata(home)[0]
     assert client.get_metadata_for_a_measure(home, measure.name).display_name == measure.display_name
     relationship = client.get_all_relationships(home)[0]
@@ -237,20 +239,20 @@ def test_it_reads_all_else_that_an_instance_has(client: Any, home: str) -> None:
     assert len(client.get_all_role_assignments(home)) == 1
 
 
-def test_it_says_nothing_when_it_is_not_let_in(emulator: RunningEmulator, home: str) -> None:
+def test_client_returns_none_if_unauthorized(emulator: RunningEmulator, home: str) -> None:
     stranger = client_of(emulator, Authorization=f"Bearer {emulator.access_token}")
     assert stranger.get_all_segments(home) is None
     assert client_of(emulator, **{"Ocp-Apim-Subscription-Key": "wrong"}).get_all_instances() is None
 
 
-def test_it_raises_when_something_is_forbidden(emulator: RunningEmulator, client: Any, home: str) -> None:
+def test_client_raises_if_forbidden(emulator: RunningEmulator, client: Any, home: str) -> None:
     emulator.fault("GetAllSegments", "http_403")
     with pytest.raises(HttpOperationError) as refused:
         client.get_all_segments(home)
     assert refused.value.response.status_code == 403
 
 
-def test_what_is_not_found_comes_back_as_an_error_object(client: Any, home: str) -> None:
+def test_missing_object_is_returned_as_an_error_object(client: Any, home: str) -> None:
     assert client.get_entity_metadata(home, "Nothing").http_status_code == "404"
     found = client.get_entities_with_odata_path(home, "Customer", filter="IsMemberOfSegment('Nothing')")
     assert isinstance(found, m.ODataError)
@@ -260,14 +262,14 @@ def test_what_is_not_found_comes_back_as_an_error_object(client: Any, home: str)
         client.delete_segment(home, "Nothing")
 
 
-def test_a_segment_that_is_refused_raises(client: Any, home: str) -> None:
+def test_refused_segment_raises(client: Any, home: str) -> None:
     client.create_a_segment(home, YOUNG)
     with pytest.raises(HttpOperationError) as refused:
         client.create_a_segment(home, YOUNG)
     assert refused.value.response.status_code == 400
 
 
-def test_it_asks_four_times_for_what_fails_but_sends_once(emulator: RunningEmulator, client: Any, home: str) -> None:
+def test_client_retries_reads_three_times_and_never_writes(emulator: RunningEmulator, client: Any, home: str) -> None:
     emulator.fault("*", "http_503", times=100)
     with pytest.raises(ClientRequestError):
         client.get_all_segments(home)
@@ -276,7 +278,7 @@ def test_it_asks_four_times_for_what_fails_but_sends_once(emulator: RunningEmula
 
 
 @pytest.mark.parametrize(("details", "calls"), [({}, 1), ({"retry_after": 0}, 4)])
-def test_it_waits_only_where_it_is_told_how_long(
+def test_client_waits_only_if_told_how_long(
     emulator: RunningEmulator, client: Any, home: str, details: dict[str, int], calls: int
 ) -> None:
     emulator.fault("GetAllSegments", "http_429", times=100, **details)
@@ -285,13 +287,13 @@ def test_it_waits_only_where_it_is_told_how_long(
     assert emulator.operations() == ["GetAllSegments"] * calls
 
 
-def test_a_body_that_is_cut_is_noticed(emulator: RunningEmulator, client: Any, home: str) -> None:
+def test_truncated_body_is_detected(emulator: RunningEmulator, client: Any, home: str) -> None:
     emulator.fault("GetData", "truncated_body")
     with pytest.raises(DeserializationError):
         client.get_entities_with_odata_path(home, "Customer")
 
 
-def test_enumerations_in_another_case_are_passed_on_unseen(emulator: RunningEmulator, client: Any, home: str) -> None:
+def test_enumerations_in_another_case_are_passed_through(emulator: RunningEmulator, client: Any, home: str) -> None:
     emulator.control("POST", "/settings", {"enum_case": "pascal"})
     assert client.get_all_segments(home)[0].state == "Active"
     emulator.control("POST", "/settings", {"enum_case": "camel"})
@@ -299,7 +301,7 @@ def test_enumerations_in_another_case_are_passed_on_unseen(emulator: RunningEmul
     assert client.get_all_segments(home)[0].evaluation_status.job_status == "completedSuccess"
 
 
-def test_a_date_without_a_time_zone_counts_as_utc(client: Any, home: str) -> None:
+def test_date_without_a_time_zone_is_utc(client: Any, home: str) -> None:
     noon = datetime(2030, 1, 31, 12, tzinfo=UTC)
     ending = m.SegmentMetadata(
         name="Ending", segment_query_expression=YOUNG.segment_query_expression, end_date=noon.replace(tzinfo=None)
@@ -308,7 +310,7 @@ def test_a_date_without_a_time_zone_counts_as_utc(client: Any, home: str) -> Non
     assert {each.name: each.end_date for each in client.get_all_segments(home)}["Ending"] == noon
 
 
-def test_an_end_that_is_no_date_is_refused(emulator: RunningEmulator) -> None:
+def test_invalid_end_date_is_refused(emulator: RunningEmulator) -> None:
     body = {"name": "Ending", "segmentQueryExpression": {"type": "structured"}, "endDate": "soon"}
     refused = emulator.insights("/manage/segments", "POST", json=body)
     assert (refused.status_code, "endDate" in refused.text) == (400, True)

@@ -1,4 +1,4 @@
-"""Customer Insights' data: pages of JSON, one row, searching, expanding."""
+"""Data of Customer Insights: pages of JSON, single rows, search, expand."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def segment(emulator: RunningEmulator, name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("link", ["skip", "skiptoken"])
-def test_members_come_in_pages_of_a_hundred(emulator: RunningEmulator, link: str) -> None:
+def test_members_are_returned_in_pages_of_a_hundred(emulator: RunningEmulator, link: str) -> None:
     emulator.control("POST", "/settings", {"next_link": link})
     found = pages(emulator, MEMBERS)
     assert {len(page) for page in found[:-1]} == {100}
@@ -42,7 +42,7 @@ def test_members_come_in_pages_of_a_hundred(emulator: RunningEmulator, link: str
     assert all(row["Gender"] == "Male" and row["Age"] < 40 for row in members)
 
 
-def test_skip_and_top_need_no_link(emulator: RunningEmulator) -> None:
+def test_skip_and_top_work_without_a_link(emulator: RunningEmulator) -> None:
     whole = rows(emulator, MEMBERS)
     emulator.control("POST", "/settings", {"next_link": "none"})
     found: list[dict[str, Any]] = []
@@ -51,7 +51,7 @@ def test_skip_and_top_need_no_link(emulator: RunningEmulator) -> None:
     assert found == whole
 
 
-def test_a_population_of_another_size_begins_with_the_same_customers(emulator: RunningEmulator) -> None:
+def test_larger_population_starts_with_the_same_customers(emulator: RunningEmulator) -> None:
     small = rows(emulator, MEMBERS)
     emulator.control("POST", "/settings", {"customers": 8_000})
     large = rows(emulator, MEMBERS)
@@ -59,7 +59,7 @@ def test_a_population_of_another_size_begins_with_the_same_customers(emulator: R
     assert len(large) > len(small)
 
 
-def test_a_page_in_the_middle_of_millions_is_there_at_once(emulator: RunningEmulator) -> None:
+def test_page_among_millions_is_returned_at_once(emulator: RunningEmulator) -> None:
     emulator.control("POST", "/settings", {"customers": 5_000_000})
     path = "/data/Customer?$filter=IsMemberOfSegment('All_customers')&$select=CustomerId&$skip=4999950"
     page = emulator.insights(path).json()
@@ -68,7 +68,7 @@ def test_a_page_in_the_middle_of_millions_is_there_at_once(emulator: RunningEmul
     assert "@odata.nextLink" not in page
 
 
-def test_one_customer_is_found_by_key(emulator: RunningEmulator) -> None:
+def test_customer_is_found_by_key(emulator: RunningEmulator) -> None:
     first = emulator.insights("/data/Customer?$top=1").json()["value"][0]
     identity = first["CustomerId"]
     for path in (
@@ -85,7 +85,7 @@ def test_one_customer_is_found_by_key(emulator: RunningEmulator) -> None:
 
 
 @pytest.mark.parametrize("joined", ["%20and%20", "&", "%26"])
-def test_whether_somebody_is_a_member(emulator: RunningEmulator, joined: str) -> None:
+def test_filter_tells_whether_a_customer_is_a_member(emulator: RunningEmulator, joined: str) -> None:
     member = rows(emulator, MEMBERS)[0]["CustomerId"]
     other = rows(emulator, "/data/Customer?$filter=Gender eq 'Female'&$select=CustomerId")[0]["CustomerId"]
     found = [
@@ -116,7 +116,7 @@ def test_filters_agree_with_the_rows(emulator: RunningEmulator) -> None:
         assert expected
 
 
-def test_rows_are_ordered_when_asked(emulator: RunningEmulator) -> None:
+def test_rows_are_ordered_on_request(emulator: RunningEmulator) -> None:
     found = [row["CustomerId"] for row in rows(emulator, f"{MEMBERS}&$orderby=CustomerId")]
     assert found == sorted(found)
     assert [row["CustomerId"] for row in rows(emulator, f"{MEMBERS}&$orderby=CustomerId desc")] == found[::-1]
@@ -131,7 +131,7 @@ def test_search_and_expand(emulator: RunningEmulator) -> None:
     assert row["Customer_Measure"][0]["LifetimeSpend"] == row["TotalSpend"]
 
 
-def test_counts_and_nulls_may_be_left_out(emulator: RunningEmulator) -> None:
+def test_counts_and_nulls_can_be_omitted(emulator: RunningEmulator) -> None:
     with_nulls = rows(emulator, "/data/Customer?$select=EMail,Gender,Age")
     emulator.control("POST", "/settings", {"omit_nulls": True, "odata_count": False})
     assert "@odata.count" not in emulator.insights("/data/Customer").json()
@@ -167,18 +167,18 @@ def test_counts_and_nulls_may_be_left_out(emulator: RunningEmulator) -> None:
         ("/data/eCommerce_eCommerceContacts?$filter=ContactId eq 'CNTID_1001'", 400),
     ],
 )
-def test_wrong_questions_are_refused(emulator: RunningEmulator, path: str, status: int) -> None:
+def test_invalid_queries_are_refused(emulator: RunningEmulator, path: str, status: int) -> None:
     answer = emulator.insights(path)
     assert answer.status_code == status
     assert set(answer.json()) >= {"errorCode", "message", "target", "innerError"}
 
 
-def test_one_and_true_are_not_the_same(emulator: RunningEmulator) -> None:
+def test_number_one_and_true_are_distinct(emulator: RunningEmulator) -> None:
     assert emulator.insights("/data/Customer?$filter=RewardPoints eq 1").status_code == 200
     assert emulator.insights("/data/Customer?$filter=RewardPoints eq true").status_code == 400
 
 
-def test_questions_are_recorded_without_keys_and_signatures(emulator: RunningEmulator) -> None:
+def test_queries_are_recorded_without_keys_and_signatures(emulator: RunningEmulator) -> None:
     emulator.control("POST", "/settings", {"record_bodies": True})
     request = emulator.insights("/data/Customer?$select=EMail&proxy=true").json()["httpRequests"][0]
     emulator.session.get(request["uri"], headers=request["headers"])
@@ -191,19 +191,19 @@ def test_questions_are_recorded_without_keys_and_signatures(emulator: RunningEmu
     assert emulator.insights_token not in text
 
 
-def test_only_json_is_answered(emulator: RunningEmulator) -> None:
+def test_only_json_is_returned(emulator: RunningEmulator) -> None:
     for accept, status in (("text/csv", 406), ("application/json;odata.metadata=minimal", 200), ("text/html,*/*", 200)):
         assert emulator.insights("/data/Customer?$top=1", headers={"Accept": accept}).status_code == status
 
 
 @pytest.mark.parametrize(("name", "status"), [("http_500", 500), ("http_503", 503)])
-def test_failures_come_as_data_operations_word_them(emulator: RunningEmulator, name: str, status: int) -> None:
+def test_failures_have_the_format_of_data_operations(emulator: RunningEmulator, name: str, status: int) -> None:
     fault(emulator, name, call=1)
     answer = emulator.insights(MEMBERS)
     assert (answer.status_code, "innerError" in answer.json()) == (status, True)
 
 
-def test_a_token_is_for_its_question_only(emulator: RunningEmulator) -> None:
+def test_skip_token_is_valid_only_for_its_query(emulator: RunningEmulator) -> None:
     emulator.control("POST", "/settings", {"next_link": "skiptoken"})
     link = emulator.insights(MEMBERS).json()["@odata.nextLink"]
     assert emulator.insights(link).status_code == 200
@@ -214,37 +214,37 @@ def fault(emulator: RunningEmulator, name: str, call: int = 2, **details: Any) -
     emulator.control("POST", "/faults", [{"operation": "GetData", "call": call, "fault": name, **details}])
 
 
-def test_a_page_may_repeat(emulator: RunningEmulator) -> None:
+def test_page_can_be_repeated(emulator: RunningEmulator) -> None:
     whole = pages(emulator, MEMBERS)
     fault(emulator, "repeated_page")
     assert pages(emulator, MEMBERS) == [whole[0], whole[1], *whole[1:]]
 
 
-def test_a_page_may_be_empty_and_still_lead_on(emulator: RunningEmulator) -> None:
+def test_empty_page_can_have_a_next_link(emulator: RunningEmulator) -> None:
     whole = pages(emulator, MEMBERS)
     fault(emulator, "empty_page")
     assert pages(emulator, MEMBERS) == [whole[0], [], *whole[1:]]
 
 
-def test_a_link_may_lead_to_another_host(emulator: RunningEmulator) -> None:
+def test_next_link_can_lead_to_another_host(emulator: RunningEmulator) -> None:
     fault(emulator, "foreign_next_link", call=1)
     assert emulator.insights(MEMBERS).json()["@odata.nextLink"].startswith("https://pages.example.com/v1/")
 
 
-def test_rows_may_lack_the_address(emulator: RunningEmulator) -> None:
+def test_rows_can_lack_the_address(emulator: RunningEmulator) -> None:
     fault(emulator, "no_email", call=1, indexes=[0, 2])
     page = emulator.insights("/data/Customer?$select=EMail,CustomerId&$top=4").json()["value"]
     assert ["EMail" in row for row in page] == [False, True, False, True]
 
 
-def test_a_segment_may_be_deleted_while_it_is_read(emulator: RunningEmulator) -> None:
+def test_segment_can_be_deleted_during_reading(emulator: RunningEmulator) -> None:
     link = emulator.insights(MEMBERS).json()["@odata.nextLink"]
     fault(emulator, "segment_deleted", call=1)
     assert [emulator.insights(link).status_code for _ in range(2)] == [404, 404]
     assert "Male_under_40" not in [each["name"] for each in emulator.insights("/manage/segments").json()]
 
 
-def test_bodies_may_be_cut(emulator: RunningEmulator) -> None:
+def test_bodies_can_be_truncated(emulator: RunningEmulator) -> None:
     fault(emulator, "truncated_body", call=1)
     with pytest.raises(json.JSONDecodeError):
         json.loads(emulator.insights(MEMBERS).text)
@@ -253,7 +253,7 @@ def test_bodies_may_be_cut(emulator: RunningEmulator) -> None:
         emulator.insights(MEMBERS)
 
 
-def test_too_many_calls_may_last(emulator: RunningEmulator) -> None:
+def test_throttling_can_last(emulator: RunningEmulator) -> None:
     fault(emulator, "http_429", call=2, times=3, retry_after=7)
     answers = [emulator.insights(MEMBERS) for _ in range(5)]
     assert [each.status_code for each in answers] == [200, 429, 429, 429, 200]
@@ -261,7 +261,7 @@ def test_too_many_calls_may_last(emulator: RunningEmulator) -> None:
     assert answers[1].json()["statusCode"] == 429
 
 
-def test_a_token_may_expire_between_pages(emulator: RunningEmulator) -> None:
+def test_token_can_expire_between_pages(emulator: RunningEmulator) -> None:
     fault(emulator, "token_expired")
     answers = [emulator.insights(MEMBERS) for _ in range(3)]
     assert [each.status_code for each in answers] == [200, 401, 401]

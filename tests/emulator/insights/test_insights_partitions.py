@@ -1,4 +1,4 @@
-"""Whole entities as CSV partitions behind signed addresses."""
+"""Entire entities as CSV partitions with signed URLs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def lines(emulator: RunningEmulator, request: dict[str, Any]) -> list[list[str]]
     return list(csv.reader(io.StringIO(answer.content.decode())))
 
 
-def test_partitions_of_a_segment_begin_with_a_header(emulator: RunningEmulator) -> None:
+def test_partitions_of_a_segment_start_with_a_header(emulator: RunningEmulator) -> None:
     parts = [lines(emulator, each) for each in listed(emulator, "Male_under_40?$select=*")]
     assert [part[0] for part in parts] == [["CustomerId"]] * 4
     members = [row[0] for part in parts for row in part[1:]]
@@ -39,7 +39,7 @@ def test_partitions_of_a_segment_begin_with_a_header(emulator: RunningEmulator) 
     assert members[:100] == [row["CustomerId"] for row in rest["value"]]
 
 
-def test_partitions_of_other_entities_do_not(emulator: RunningEmulator) -> None:
+def test_partitions_of_other_entities_have_no_header(emulator: RunningEmulator) -> None:
     emulator.control("POST", "/settings", {"partitions": 3, "page_size": 10_000, "customers": 10_000})
     parts = [lines(emulator, each) for each in listed(emulator, "Customer?$select=*")]
     assert len(parts) == 3
@@ -51,7 +51,7 @@ def test_partitions_of_other_entities_do_not(emulator: RunningEmulator) -> None:
     assert [row[0] for row in rows] == [each["CustomerId"] for each in expected]
 
 
-def test_only_the_columns_asked_for_are_sent(emulator: RunningEmulator) -> None:
+def test_only_the_requested_columns_are_sent(emulator: RunningEmulator) -> None:
     request = listed(emulator, "Customer?$select=EMail,CustomerId")[0]
     assert {len(row) for row in lines(emulator, request)} == {2}
 
@@ -63,48 +63,48 @@ def test_more_partitions_than_rows_leave_some_empty(emulator: RunningEmulator) -
     assert len(parts) == 5
 
 
-def test_a_sign_in_beside_the_signature_is_refused(emulator: RunningEmulator) -> None:
+def test_token_in_addition_to_the_signature_is_refused(emulator: RunningEmulator) -> None:
     request = listed(emulator, "Customer?$select=CustomerId")[0]
     answer = fetched(emulator, request, Authorization=f"Bearer {emulator.insights_token}")
     assert (answer.status_code, answer.headers["x-ms-error-code"]) == (400, "InvalidAuthenticationInfo")
 
 
-def test_the_headers_that_were_handed_out_are_needed(emulator: RunningEmulator) -> None:
+def test_returned_headers_are_required(emulator: RunningEmulator) -> None:
     request = listed(emulator, "Customer?$select=CustomerId")[0]
     assert emulator.session.get(request["uri"]).headers["x-ms-error-code"] == "MissingRequiredHeader"
 
 
 @pytest.mark.parametrize(("old", "new"), [("part-00000", "part-00001"), ("CustomerId", "EMail"), ("sig=", "sig=0")])
-def test_a_changed_address_is_refused(emulator: RunningEmulator, old: str, new: str) -> None:
+def test_changed_url_is_refused(emulator: RunningEmulator, old: str, new: str) -> None:
     request = listed(emulator, "Customer?$select=CustomerId")[0]
     answer = fetched(emulator, request | {"uri": request["uri"].replace(old, new)})
     assert (answer.status_code, answer.headers["x-ms-error-code"]) == (403, "AuthenticationFailed")
     assert answer.text.startswith("<?xml")
 
 
-def test_addresses_end_after_an_hour(emulator: RunningEmulator) -> None:
+def test_urls_expire_after_an_hour(emulator: RunningEmulator) -> None:
     request = listed(emulator, "Customer?$select=CustomerId")[0]
     emulator.control("POST", "/clock", {"advance_hours": 1.01})
     assert fetched(emulator, request).status_code == 403
 
 
-def test_a_segment_deleted_in_between_is_not_found(emulator: RunningEmulator) -> None:
+def test_segment_deleted_in_the_meantime_is_not_found(emulator: RunningEmulator) -> None:
     request = listed(emulator, "Male_under_40?$select=*")[0]
     emulator.insights("/manage/segments/Male_under_40", "DELETE")
     assert fetched(emulator, request).headers["x-ms-error-code"] == "BlobNotFound"
 
 
-def test_a_partition_is_written_while_it_is_read(emulator: RunningEmulator) -> None:
+def test_partition_is_streamed(emulator: RunningEmulator) -> None:
     emulator.control("POST", "/settings", {"customers": 3_000_000, "partitions": 1})
     request = listed(emulator, "Customer?$select=*")[0]
     with emulator.session.get(request["uri"], headers=request["headers"], stream=True) as answer:
         first = next(answer.iter_content(1_000))
     assert first.count(b"\n") > 2
-    # Nobody waits for the rest: the connection was closed, and the next question is answered.
+    # The rest is not generated: the connection was closed, and the next request is answered.
     assert emulator.insights("").status_code == 200
 
 
-def test_partitions_fail_when_told_to(emulator: RunningEmulator) -> None:
+def test_partitions_fail_on_demand(emulator: RunningEmulator) -> None:
     request = listed(emulator, "Customer?$select=CustomerId")[0]
     whole = fetched(emulator, request).content
     for name, status in (("partition_expired", 403), ("http_503", 503), ("truncated_body", 200)):

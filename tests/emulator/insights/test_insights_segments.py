@@ -26,7 +26,7 @@ def definition(*rowsets: tuple[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 def make(emulator: RunningEmulator, name: str, query: dict[str, Any]) -> dict[str, Any]:
-    """Make a segment, activate it and let its job end."""
+    """Create and activate a segment, and let its job end."""
     body = {"name": name, "friendlyName": name, "segmentQueryExpression": query}
     assert emulator.insights("/manage/segments", "POST", json=body).status_code == 201
     assert emulator.insights(f"/manage/segments/{name}/activate", "PUT").json() is True
@@ -105,7 +105,7 @@ DEFINITIONS: dict[str, tuple[dict[str, Any], Any]] = {
 
 
 @pytest.mark.parametrize("name", DEFINITIONS)
-def test_members_are_those_of_the_definition(emulator: RunningEmulator, name: str) -> None:
+def test_members_match_the_definition(emulator: RunningEmulator, name: str) -> None:
     query, holds = DEFINITIONS[name]
     made = make(emulator, f"S_{name}", query)
     expected = [row for row in everyone(emulator) if holds(row)]
@@ -116,7 +116,7 @@ def test_members_are_those_of_the_definition(emulator: RunningEmulator, name: st
     )
 
 
-def test_recent_days_are_counted_by_the_clock(emulator: RunningEmulator) -> None:
+def test_recent_days_are_counted_by_the_emulator_clock(emulator: RunningEmulator) -> None:
     made = make(emulator, "Recent", definition(("none", rule("CreatedOn", "isWithinLast", "400"))))
     first = made["evaluationStatus"]["entityCount"]
     assert 0 < first < 5_000
@@ -126,14 +126,14 @@ def test_recent_days_are_counted_by_the_clock(emulator: RunningEmulator) -> None
     assert 0 < segment(emulator, "Recent")["evaluationStatus"]["entityCount"] < first
 
 
-def test_a_rule_on_an_attribute_that_is_not_there_fails(emulator: RunningEmulator) -> None:
+def test_rule_on_an_unknown_attribute_fails(emulator: RunningEmulator) -> None:
     made = make(emulator, "Odd", definition(("none", rule("Shoe_size", "equals", "40"))))
     assert made["evaluationStatus"]["jobStatus"] == "CompletedFailure"
     assert "Customer.Shoe_size" in made["evaluationStatus"]["error"]["value"]
     assert members(emulator, "Odd") == []
 
 
-def test_a_changed_definition_counts_from_the_next_refresh(emulator: RunningEmulator) -> None:
+def test_changed_definition_applies_from_the_next_refresh(emulator: RunningEmulator) -> None:
     make(emulator, "Towns", definition(("none", rule("City", "equals", "Lyon"))))
     before = members(emulator, "Towns")
     body = {"segmentQueryExpression": definition(("none", rule("City", "equals", "Porto")))}
@@ -146,7 +146,7 @@ def test_a_changed_definition_counts_from_the_next_refresh(emulator: RunningEmul
     assert len(segment(emulator, "Towns", "?includeHistoricStats=true")["evaluationStatusHistory"]) == 2
 
 
-def test_a_segment_set_aside_has_no_members(emulator: RunningEmulator) -> None:
+def test_inactive_segment_has_no_members(emulator: RunningEmulator) -> None:
     assert members(emulator, "Lapsed") == []
     assert emulator.insights("/manage/segments/Over21/deactivate", "PUT").json() is True
     assert members(emulator, "Over21") == []
@@ -158,7 +158,7 @@ def test_segments_of_accounts_have_no_customers(emulator: RunningEmulator) -> No
     assert members(emulator, "Key_accounts") == []
 
 
-def test_a_job_goes_on_with_the_clock(emulator: RunningEmulator) -> None:
+def test_job_progresses_with_the_clock(emulator: RunningEmulator) -> None:
     emulator.control("POST", "/settings", {"refresh_seconds": 3_600})
     before = segment(emulator, "Over21")["evaluationStatus"]
     job = emulator.insights("/manage/workflows/main/jobs?operationType=segmentation&identifiers=Over21", "POST").json()
@@ -183,7 +183,7 @@ def test_a_job_goes_on_with_the_clock(emulator: RunningEmulator) -> None:
         ("skipped", "NotQualified"),
     ],
 )
-def test_a_job_may_end_badly(emulator: RunningEmulator, outcome: str, status: str) -> None:
+def test_job_can_fail(emulator: RunningEmulator, outcome: str, status: str) -> None:
     fault = {"operation": "SubmitJob", "call": 1, "fault": "job_failed", "outcome": outcome}
     emulator.control("POST", "/faults", [fault])
     job = emulator.insights("/workflows/main/jobs?operationType=segmentation&identifiers=Over21", "POST").json()
@@ -194,7 +194,7 @@ def test_a_job_may_end_badly(emulator: RunningEmulator, outcome: str, status: st
     assert members(emulator, "Over21")
 
 
-def test_a_job_that_was_canceled_changes_nothing(emulator: RunningEmulator) -> None:
+def test_canceled_job_changes_nothing(emulator: RunningEmulator) -> None:
     job = emulator.insights("/workflows/main/jobs?operationType=segmentation", "POST").json()
     assert emulator.insights(f"/workflows/main/jobs/{job['jobId']}/cancel", "POST").json()["jobStatus"] == "aborted"
     emulator.control("POST", "/clock", {"advance_hours": 0.01})
@@ -236,7 +236,7 @@ def test_a_job_that_was_canceled_changes_nothing(emulator: RunningEmulator) -> N
         ("/workflows/main/schedules/batch", "POST", {}, 400),
     ],
 )
-def test_what_makes_no_sense_is_refused(
+def test_invalid_requests_are_refused(
     emulator: RunningEmulator, path: str, method: str, body: Any, status: int
 ) -> None:
     answer = emulator.insights(path, method, **({} if body is None else {"json": body}))
@@ -251,7 +251,7 @@ def test_bodies_must_be_json(emulator: RunningEmulator) -> None:
     assert emulator.insights("/manage/segments", "POST", data="{}", headers=kind).json()["message"].startswith("name")
 
 
-def test_the_trial_instance_is_empty(emulator: RunningEmulator) -> None:
+def test_trial_instance_is_empty(emulator: RunningEmulator) -> None:
     found = emulator.insights(f"{emulator.base_url}/v1/instances").json()
     (trial,) = (each["instanceId"] for each in found if each["instanceType"] == "trial")
     root = f"{emulator.base_url}/v1/instances/{trial}"
@@ -262,14 +262,14 @@ def test_the_trial_instance_is_empty(emulator: RunningEmulator) -> None:
 
 
 @pytest.mark.parametrize("mark", ["IdentityServiceEmail", "Identity.Service.Email", ""])
-def test_the_address_is_marked_as_the_setting_says(emulator: RunningEmulator, mark: str) -> None:
+def test_semantic_type_of_the_address_can_be_set(emulator: RunningEmulator, mark: str) -> None:
     emulator.control("POST", "/settings", {"email_semantic_type": mark})
     attributes = emulator.insights("/manage/entities/Customer").json()["attributes"]
     assert {each["name"]: each["semanticType"] for each in attributes}["EMail"] == (mark or None)
 
 
 @pytest.mark.parametrize("names", [["primaryEmail"], ["EMail", "LoyaltyEmail"], []])
-def test_the_address_has_the_names_that_the_setting_says(emulator: RunningEmulator, names: list[str]) -> None:
+def test_names_of_the_address_attributes_can_be_set(emulator: RunningEmulator, names: list[str]) -> None:
     before = [row["EMail"] for row in everyone(emulator)]
     emulator.control("POST", "/settings", {"email_attributes": names})
     attributes = emulator.insights("/manage/entities/Customer").json()["attributes"]
@@ -290,7 +290,7 @@ def test_the_address_has_the_names_that_the_setting_says(emulator: RunningEmulat
         assert set(row) == {"Age"}
 
 
-def test_a_segment_has_the_columns_that_were_projected(emulator: RunningEmulator) -> None:
+def test_segment_has_its_projected_columns(emulator: RunningEmulator) -> None:
     query = definition(("none", rule("City", "equals", "Lyon")))
     query["projectedAttributes"] = [{"entityName": "Customer", "attributeNames": ["EMail", "City"]}]
     make(emulator, "Projected", query)
@@ -299,12 +299,12 @@ def test_a_segment_has_the_columns_that_were_projected(emulator: RunningEmulator
     assert row["City"] == "Lyon"
 
 
-def test_a_reset_brings_back_what_was_deleted(emulator: RunningEmulator) -> None:
+def test_reset_restores_deleted_segments(emulator: RunningEmulator) -> None:
     emulator.insights("/manage/segments/Over21", "DELETE")
     emulator.control("POST", "/reset")
     assert segment(emulator, "Over21")["state"] == "active"
 
 
-def test_every_operation_can_be_named_in_a_fault() -> None:
+def test_every_operation_can_have_a_fault() -> None:
     named = dict.fromkeys(each.operation for each in (*insights_routes.ROUTES, *dataverse_routes.ROUTES))
     assert list(named) == [*INSIGHTS_OPERATIONS, *DATAVERSE_OPERATIONS]

@@ -1,4 +1,4 @@
-"""Who may call Customer Insights and Dataverse: tokens by audience, the gateway's key, instances."""
+"""Access to Customer Insights and Dataverse: tokens by audience, the key of the gateway, instances."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def granted(emulator: RunningEmulator, scope: str, **form: str) -> Any:
 
 
 def opened(emulator: RunningEmulator, token: str) -> set[str]:
-    """Return the services that take a token."""
+    """Return the services that accept a token."""
     bearer = {"Authorization": f"Bearer {token}"}
     advertising = emulator.call(
         "POST", "/CustomerManagement/v13/User/Query", {"UserId": None}, Authorization=f"Bearer {token}"
@@ -48,11 +48,11 @@ def opened(emulator: RunningEmulator, token: str) -> set[str]:
 
 
 @pytest.mark.parametrize("scope", SCOPES)
-def test_a_token_opens_the_service_of_its_scope_only(emulator: RunningEmulator, scope: str) -> None:
+def test_token_is_valid_only_for_the_service_of_its_scope(emulator: RunningEmulator, scope: str) -> None:
     assert opened(emulator, granted(emulator, scope)["access_token"]) == {SCOPES[scope]}
 
 
-def test_the_ready_tokens_are_told_apart(emulator: RunningEmulator) -> None:
+def test_predefined_tokens_are_distinct(emulator: RunningEmulator) -> None:
     assert opened(emulator, emulator.access_token) == {"advertising"}
     assert opened(emulator, emulator.insights_token) == {"insights", "dataverse"}
 
@@ -70,7 +70,7 @@ def test_other_scopes_are_refused(emulator: RunningEmulator, scope: str) -> None
     assert granted(emulator, scope)["error"] == "invalid_scope"
 
 
-def test_an_application_signs_in_by_itself(emulator: RunningEmulator) -> None:
+def test_application_signs_in_with_its_secret(emulator: RunningEmulator) -> None:
     answer = granted(emulator, INSIGHTS, grant_type="client_credentials", client_secret="secret")
     assert opened(emulator, answer["access_token"]) == {"insights"}
     assert "refresh_token" not in answer
@@ -81,13 +81,13 @@ def test_an_application_signs_in_by_itself(emulator: RunningEmulator) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "another"])
-def test_the_gateway_asks_for_its_key(emulator: RunningEmulator, key: str) -> None:
+def test_gateway_requires_its_key(emulator: RunningEmulator, key: str) -> None:
     answer = emulator.insights("/manage/segments", headers={"Ocp-Apim-Subscription-Key": key})
     assert (answer.status_code, answer.json()["statusCode"]) == (401, 401)
     assert answer.headers["WWW-Authenticate"].startswith("AzureApiManagementKey ")
 
 
-def test_the_older_address_asks_for_none(emulator: RunningEmulator) -> None:
+def test_older_url_requires_no_key(emulator: RunningEmulator) -> None:
     headers = {"Authorization": f"Bearer {emulator.insights_token}"}
     found = emulator.session.get(f"{emulator.base_url}/api/instances", headers=headers).json()
     home = next(each for each in found if each["instanceId"] == emulator.instance_id)
@@ -99,7 +99,7 @@ def test_the_older_address_asks_for_none(emulator: RunningEmulator) -> None:
 
 
 @pytest.mark.parametrize("authorization", ["", "Basic abc", "Bearer wrong"])
-def test_a_sign_in_is_needed(emulator: RunningEmulator, authorization: str) -> None:
+def test_token_is_required(emulator: RunningEmulator, authorization: str) -> None:
     answer = emulator.insights("/manage/segments", headers={"Authorization": authorization})
     assert (answer.status_code, answer.json()["errorCode"]) == (401, "Unauthorized")
 
@@ -117,14 +117,14 @@ def test_other_instances_are_not_found(emulator: RunningEmulator) -> None:
 
 
 @pytest.mark.parametrize(("path", "method", "status"), [("/nothing", "GET", 404), ("/manage/segments", "PATCH", 405)])
-def test_what_is_no_operation_is_said_in_the_gateway_s_shape(
+def test_unknown_operation_gets_the_error_format_of_the_gateway(
     emulator: RunningEmulator, path: str, method: str, status: int
 ) -> None:
     answer = emulator.insights(path, method)
     assert (answer.status_code, answer.json()["statusCode"]) == (status, status)
 
 
-def test_calls_are_counted_where_a_bound_is_set(emulator: RunningEmulator) -> None:
+def test_rate_limit_is_enforced(emulator: RunningEmulator) -> None:
     emulator.control("POST", "/settings", {"calls_per_minute": 2})
     answers = [emulator.insights("") for _ in range(3)]
     assert [each.status_code for each in answers] == [200, 200, 429]

@@ -1,4 +1,4 @@
-"""The invented customers: each worked out from a row number alone."""
+"""The invented customers: each one is computed from its row number alone."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ KINDS = {
 
 
 @given(ROWS)
-def test_mixing_can_be_undone(row: int) -> None:
+def test_mixing_is_reversible(row: int) -> None:
     assert unmixed(int(mixed(np.array([row], dtype=np.uint64))[0])) == row
 
 
 @given(st.integers(0, 10**9), st.integers(1, 8))
 @settings(max_examples=examples(30))
-def test_a_row_is_the_same_alone_and_among_others(start: int, count: int) -> None:
+def test_row_is_the_same_alone_and_among_others(start: int, count: int) -> None:
     together = profiles(span(start, start + count), ATTRIBUTES)
     alone = [profiles(span(row, row + 1), ATTRIBUTES).row(0) for row in range(start, start + count)]
     assert together.rows() == alone
 
 
 @given(st.integers(0, 10**9))
-def test_a_customer_is_found_by_the_id(row: int) -> None:
+def test_customer_is_found_by_id(row: int) -> None:
     identity = profiles(span(row, row + 1), ["CustomerId"]).item()
     assert re.fullmatch("[0-9a-f]{32}", identity)
     assert row_of(identity, row + 1) == row
@@ -54,21 +54,21 @@ def test_a_customer_is_found_by_the_id(row: int) -> None:
 
 
 @given(st.text(max_size=40))
-def test_other_texts_are_no_id(text: str) -> None:
+def test_other_text_is_not_an_id(text: str) -> None:
     assert row_of(text, 5_000) is None
 
 
-def test_addresses_are_dirty_in_every_way() -> None:
+def test_addresses_contain_every_kind_of_defect() -> None:
     emails = profiles(span(0, 5_000), ["EMail"])["EMail"].to_list()
     shares = {name: sum(map(is_of, emails)) / len(emails) for name, is_of in KINDS.items()}
     assert all(0 < share < 0.06 for share in shares.values()), shares
     clean = [each for each in emails if each and re.fullmatch(r"[a-z0-9.]+@[a-z.]+\.(com|org)", each)]
     assert 0.7 < len(clean) / len(emails) < 0.9
-    assert len(set(clean)) < len(clean)  # some are there twice
+    assert len(set(clean)) < len(clean)  # some occur twice
 
 
 @given(st.integers(0, 10**9), st.text(max_size=20), st.text(max_size=20))
-def test_a_token_belongs_to_its_question(offset: int, question: str, other: str) -> None:
+def test_token_belongs_to_its_query(offset: int, question: str, other: str) -> None:
     token = token_for("secret", question, offset)
     assert offset_of("secret", question, token) == offset
     if other != question:
@@ -77,11 +77,11 @@ def test_a_token_belongs_to_its_question(offset: int, question: str, other: str)
 
 
 @given(st.text())
-def test_an_invented_token_is_refused(token: str) -> None:
+def test_forged_token_is_refused(token: str) -> None:
     assert offset_of("secret", "question", token) is None
 
 
-def test_pages_without_nulls_have_all_else() -> None:
+def test_page_without_nulls_has_everything_else() -> None:
     frame = profiles(span(0, 400), ["Gender", "EMail", "PreviousCustomerId"])
     found = json.loads(encoded(frame, {}, None, omit_nulls=True))["value"]
     assert found == [{name: value for name, value in row.items() if value is not None} for row in frame.to_dicts()]

@@ -1,4 +1,4 @@
-"""Whatever is asked gets an answer or a refusal, never a failure; and what is answered is right."""
+"""Any query gets a correct answer or a refusal, never a failure."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ CONDITIONS = st.recursive(
 )
 
 
-def written(condition: tuple[Any, ...]) -> str:
+def filter_text(condition: tuple[Any, ...]) -> str:
     if condition[0] == "not":
-        return f"not ({written(condition[1])})"
+        return f"not ({filter_text(condition[1])})"
     if condition[0] in ("and", "or"):
-        return f"({written(condition[1])}) {condition[0]} ({written(condition[2])})"
+        return f"({filter_text(condition[1])}) {condition[0]} ({filter_text(condition[2])})"
     return f"{condition[0]} {condition[1]} {condition[2]}"
 
 
@@ -79,7 +79,7 @@ def holds(condition: tuple[Any, ...], row: dict[str, Any]) -> bool:
 
 
 @given(st.text())
-def test_a_text_is_a_filter_or_is_refused(text: str) -> None:
+def test_any_text_is_a_filter_or_is_refused(text: str) -> None:
     try:
         parse(text)
     except FilterError as error:
@@ -89,7 +89,7 @@ def test_a_text_is_a_filter_or_is_refused(text: str) -> None:
 @given(text=TEXTS)
 @ASKED
 @pytest.mark.parametrize("service", ["insights", "dataverse"])
-def test_any_question_gets_an_answer(emulator: RunningEmulator, service: str, text: str) -> None:
+def test_any_query_gets_a_response(emulator: RunningEmulator, service: str, text: str) -> None:
     if service == "insights":
         answer = emulator.insights(f"/data/Customer?$top=1&$filter={quote(text)}")
     else:
@@ -102,15 +102,15 @@ def test_any_question_gets_an_answer(emulator: RunningEmulator, service: str, te
 
 @given(path=st.text(alphabet="Customer('Over21)/UnifiedActivity%27_", max_size=20))
 @ASKED
-def test_any_path_gets_an_answer(emulator: RunningEmulator, path: str) -> None:
+def test_any_path_gets_a_response(emulator: RunningEmulator, path: str) -> None:
     answer = emulator.insights(f"/data/{quote(path, safe='')}")
     assert answer.status_code in (200, 404), path
 
 
 @given(condition=CONDITIONS)
 @ASKED
-def test_conditions_hold_for_the_rows_that_are_answered(emulator: RunningEmulator, condition: tuple[Any, ...]) -> None:
+def test_returned_rows_match_the_condition(emulator: RunningEmulator, condition: tuple[Any, ...]) -> None:
     emulator.control("POST", "/settings", {"customers": 300, "page_size": 10_000})
     everyone = emulator.insights("/data/Customer?$select=Age,RewardPoints").json()["value"]
-    answer = emulator.insights(f"/data/Customer?$select=Age,RewardPoints&$filter={quote(written(condition))}")
+    answer = emulator.insights(f"/data/Customer?$select=Age,RewardPoints&$filter={quote(filter_text(condition))}")
     assert answer.json()["value"] == [row for row in everyone if holds(condition, row)]

@@ -65,21 +65,21 @@ def error_of(answer: requests.Response) -> Any:
     return body["error"]
 
 
-def test_discovery_names_microsofts_endpoints_and_a_local_page(emulator: RunningEmulator) -> None:
+def test_discovery_lists_the_endpoints(emulator: RunningEmulator) -> None:
     body = emulator.session.get(f"{emulator.base_url}/common/v2.0/.well-known/openid-configuration").json()
     assert body["token_endpoint"] == "https://login.microsoftonline.com/common/oauth2/v2.0/token"
     assert body["device_authorization_endpoint"].startswith("https://login.microsoftonline.com/")
     assert body["authorization_endpoint"] == f"{emulator.base_url}/common/oauth2/v2.0/authorize"
 
 
-def test_the_names_of_the_sign_in_host_are_known(emulator: RunningEmulator) -> None:
+def test_sign_in_hosts_are_known(emulator: RunningEmulator) -> None:
     body = emulator.session.get(f"{emulator.base_url}/common/discovery/instance", params={"api-version": "1.1"}).json()
     (group,) = body["metadata"]
     assert group["preferred_network"] == "login.microsoftonline.com"
     assert {"login.microsoftonline.com", "login.windows.net"} <= set(group["aliases"])
 
 
-def test_code_and_verifier_give_tokens_that_work(emulator: RunningEmulator) -> None:
+def test_code_and_verifier_give_working_tokens(emulator: RunningEmulator) -> None:
     code, verifier = code_with_pkce(emulator)
     answer = token(
         emulator, grant_type="authorization_code", code=code, redirect_uri=REDIRECT, code_verifier=verifier
@@ -90,7 +90,7 @@ def test_code_and_verifier_give_tokens_that_work(emulator: RunningEmulator) -> N
     assert emulator.call("POST", "/CustomerManagement/v13/User/Query", {"UserId": None}, Authorization=bearer).ok
 
 
-def test_the_page_escapes_what_it_was_given(emulator: RunningEmulator) -> None:
+def test_page_escapes_its_input(emulator: RunningEmulator) -> None:
     page = authorize(emulator).text
     assert "<state>" not in page
     assert hidden(page)["state"] == "some <state>"
@@ -108,21 +108,21 @@ def test_fragment_mode_keeps_the_code_from_the_server(emulator: RunningEmulator,
     assert location.startswith(f"{uri}{mark}code=")
 
 
-def test_a_redirect_with_a_query_keeps_it(emulator: RunningEmulator) -> None:
+def test_redirect_keeps_its_query(emulator: RunningEmulator) -> None:
     location = authorize(emulator, response_mode="query", redirect_uri=f"{REDIRECT}/?a=1").headers["Location"]
     query = parse_qs(urlsplit(location).query)
     assert query["a"] == ["1"]
     assert query["code"]
 
 
-def test_a_code_belongs_to_its_client_and_redirect(emulator: RunningEmulator) -> None:
+def test_code_belongs_to_its_client_and_redirect(emulator: RunningEmulator) -> None:
     for changes in ({"client_id": "other"}, {"redirect_uri": "http://localhost:1"}):
         code, verifier = code_with_pkce(emulator)
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": REDIRECT, "code_verifier": verifier}
         assert error_of(token(emulator, **form | changes)) == "invalid_grant"
 
 
-def test_a_challenge_needs_its_verifier_and_s256(emulator: RunningEmulator) -> None:
+def test_challenge_needs_its_verifier_and_s256(emulator: RunningEmulator) -> None:
     code, _ = code_with_pkce(emulator)
     assert error_of(token(emulator, grant_type="authorization_code", code=code, redirect_uri=REDIRECT))
     page = authorize(emulator, code_challenge="x", code_challenge_method="plain").text
@@ -134,14 +134,14 @@ def test_other_grants_are_not_offered(emulator: RunningEmulator, grant: str) -> 
     assert error_of(token(emulator, grant_type=grant)) == "unsupported_grant_type"
 
 
-def test_answers_say_who_signed_in(emulator: RunningEmulator) -> None:
+def test_token_response_identifies_the_user(emulator: RunningEmulator) -> None:
     answer = token(emulator, grant_type="refresh_token", refresh_token=emulator.refresh_token)
     info = answer.json()["client_info"]
     assert set(json.loads(base64.urlsafe_b64decode(info + "=" * (-len(info) % 4)))) == {"uid", "utid"}
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-def test_a_device_code_expires(emulator: RunningEmulator) -> None:
+def test_device_code_expires(emulator: RunningEmulator) -> None:
     started = emulator.session.post(
         f"{emulator.base_url}/common/oauth2/v2.0/devicecode", data={"client_id": "app", "scope": SCOPE}
     ).json()
@@ -150,27 +150,27 @@ def test_a_device_code_expires(emulator: RunningEmulator) -> None:
     assert error_of(token(emulator, **form)) == "expired_token"
 
 
-def test_a_code_works_once(emulator: RunningEmulator) -> None:
+def test_code_works_once(emulator: RunningEmulator) -> None:
     code, verifier = code_with_pkce(emulator)
     form = {"grant_type": "authorization_code", "code": code, "redirect_uri": REDIRECT, "code_verifier": verifier}
     assert token(emulator, **form).ok
     assert error_of(token(emulator, **form)) == "invalid_grant"
 
 
-def test_a_wrong_verifier_is_refused(emulator: RunningEmulator) -> None:
+def test_wrong_verifier_is_refused(emulator: RunningEmulator) -> None:
     code, _ = code_with_pkce(emulator)
     answer = token(emulator, grant_type="authorization_code", code=code, redirect_uri=REDIRECT, code_verifier="other")
     assert error_of(answer) == "invalid_grant"
 
 
-def test_a_code_expires_after_five_minutes(emulator: RunningEmulator) -> None:
+def test_code_expires_after_five_minutes(emulator: RunningEmulator) -> None:
     code, verifier = code_with_pkce(emulator)
     emulator.control("POST", "/clock", {"advance_hours": 0.1})
     answer = token(emulator, grant_type="authorization_code", code=code, redirect_uri=REDIRECT, code_verifier=verifier)
     assert error_of(answer) == "invalid_grant"
 
 
-def test_a_foreign_redirect_gets_no_code(emulator: RunningEmulator) -> None:
+def test_foreign_redirect_gets_no_code(emulator: RunningEmulator) -> None:
     answer = authorize(emulator, redirect_uri="https://evil.example/")
     assert answer.status_code == 400
     assert "code" not in hidden(answer.text)
@@ -181,25 +181,25 @@ def test_other_scopes_are_refused(emulator: RunningEmulator, scope: str) -> None
     assert hidden(authorize(emulator, scope=scope).text)["error"] == "invalid_scope"
 
 
-def test_a_native_client_must_not_send_a_secret(emulator: RunningEmulator) -> None:
+def test_native_client_must_not_send_a_secret(emulator: RunningEmulator) -> None:
     native = "https://login.microsoftonline.com/common/oauth2/nativeclient"
     code = hidden(authorize(emulator, redirect_uri=native).text)["code"]
     answer = token(emulator, grant_type="authorization_code", code=code, redirect_uri=native, client_secret="x")
     assert error_of(answer) == "invalid_request"
 
 
-def test_a_refresh_gives_a_new_refresh_token_and_the_old_one_stays_usable(emulator: RunningEmulator) -> None:
+def test_refresh_issues_a_new_refresh_token_and_the_old_one_stays_valid(emulator: RunningEmulator) -> None:
     first = token(emulator, grant_type="refresh_token", refresh_token=emulator.refresh_token).json()
     assert first["refresh_token"] != emulator.refresh_token
     for each in (first["refresh_token"], emulator.refresh_token):
         assert token(emulator, grant_type="refresh_token", refresh_token=each).ok
 
 
-def test_an_unknown_refresh_token_needs_a_new_consent(emulator: RunningEmulator) -> None:
+def test_unknown_refresh_token_is_refused(emulator: RunningEmulator) -> None:
     assert error_of(token(emulator, grant_type="refresh_token", refresh_token="gone")) == "invalid_grant"
 
 
-def test_a_device_code_waits_for_the_person(emulator: RunningEmulator) -> None:
+def test_device_code_is_pending_until_entered(emulator: RunningEmulator) -> None:
     started = emulator.session.post(
         f"{emulator.base_url}/common/oauth2/v2.0/devicecode", data={"client_id": "app", "scope": SCOPE}
     ).json()
@@ -212,7 +212,7 @@ def test_a_device_code_waits_for_the_person(emulator: RunningEmulator) -> None:
     assert token(emulator, **form).json()["access_token"]
 
 
-def test_a_declined_device_code_says_so(emulator: RunningEmulator) -> None:
+def test_declined_device_code_is_reported(emulator: RunningEmulator) -> None:
     started = emulator.session.post(
         f"{emulator.base_url}/common/oauth2/v2.0/devicecode", data={"client_id": "app", "scope": SCOPE}
     ).json()
