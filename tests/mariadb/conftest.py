@@ -1,4 +1,4 @@
-"""A MariaDB server of our own, on a socket in a folder of its own."""
+"""A temporary MariaDB server on a socket in its own folder."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _wait_for(engine: Engine) -> None:
 
 @pytest.fixture(scope="session")
 def shop(mariadb: Engine) -> Engine:
-    """A database of people, with what a query could harm."""
+    """Return a database of people, with objects that a query could change."""
     with mariadb.begin() as server:
         server.execute(text("CREATE DATABASE shop"))
     engine = create_engine(mariadb.url.set(database="shop"), poolclass=NullPool)

@@ -14,14 +14,14 @@ from ci_magics.notebook.names import parameters_of
 from ci_magics.segmentation.segment import build_segment_from_sql
 from ci_magics.segmentation.sources.databases import query_database
 
-#: CLIENT_MULTI_STATEMENTS: the driver then sends several statements at once.
+#: CLIENT_MULTI_STATEMENTS: lets the driver send several statements at once.
 SEVERAL = 65536
 TABLES = ("people", "log", "old_log")
 
 
 @pytest.fixture(params=["address", "engine", "committing engine"])
 def database(request: pytest.FixtureRequest, shop: Engine) -> str | Engine:
-    """Each way in which a database can be handed in; the last takes several statements and commits each."""
+    """Every kind of database argument; the last one accepts several statements and commits each."""
     if request.param == "address":
         return shop.url.render_as_string(hide_password=False)
     if request.param == "engine":
@@ -38,8 +38,8 @@ def state(shop: Engine) -> list[Any]:
 
 
 @pytest.fixture
-def unharmed(shop: Engine, tmp_path: Path) -> Iterator[Path]:
-    """A folder that the server may write to, in which nothing appears; the tables stay as they are."""
+def unchanged(shop: Engine, tmp_path: Path) -> Iterator[Path]:
+    """Return a folder that the server can write to; fails if a file appears in it or a table changes."""
     tmp_path.chmod(0o777)
     before = state(shop)
     yield tmp_path
@@ -153,13 +153,13 @@ def test_a_select_is_read(database: str | Engine, sql: str) -> None:
         "-- nothing",
     ],
 )
-def test_whatever_does_more_is_not_run(database: str | Engine, sql: str, unharmed: Path) -> None:
+def test_query_that_does_more_than_select_is_not_run(database: str | Engine, sql: str, unchanged: Path) -> None:
     with pytest.raises(SegmentError) as refused:
-        query_database(database, sql.replace("FOLDER", str(unharmed)), {}).table()
+        query_database(database, sql.replace("FOLDER", str(unchanged)), {}).table()
     assert refused.value.next_step
 
 
-def test_texts_are_read_as_the_server_reads_them(shop: Engine) -> None:
+def test_texts_are_parsed_like_in_the_server(shop: Engine) -> None:
     unescaped = create_engine(shop.url, poolclass=NullPool)
     event.listen(unescaped, "connect", lambda raw, _: raw.cursor().execute("SET sql_mode = 'NO_BACKSLASH_ESCAPES'"))
     assert ids(unescaped, "SELECT 'a\\' AS id") == ["a\\"]
@@ -170,7 +170,7 @@ def test_texts_are_read_as_the_server_reads_them(shop: Engine) -> None:
     assert ids(quoting, 'SELECT "id" FROM people') == [1, 2, 3]
 
 
-def test_an_engines_connections_are_left_as_they_were(shop: Engine) -> None:
+def test_connections_of_an_engine_are_left_unchanged(shop: Engine) -> None:
     pooled = create_engine(shop.url, pool_size=1, max_overflow=0)
     assert ids(pooled, "SELECT id FROM people WHERE id > $n", n=1) == [2, 3]
     with pooled.begin() as database:
@@ -268,14 +268,14 @@ def test_every_type_is_read_by_its_value(shop: Engine) -> None:
         ("SELECT logs() AS id", "only reads"),
     ],
 )
-def test_an_error_names_what_is_wrong(shop: Engine, sql: str, words: str) -> None:
+def test_error_names_the_mistake(shop: Engine, sql: str, words: str) -> None:
     with pytest.raises(SegmentError) as refused:
         query_database(shop, sql, {}).table()
     assert words in refused.value.sentence
     assert "@" not in str(refused.value)
 
 
-def test_an_error_names_the_user_and_the_database(shop: Engine) -> None:
+def test_error_names_the_user_and_the_database(shop: Engine) -> None:
     with pytest.raises(SegmentError, match="refused the user or the password") as refused:
         query_database(shop.url.set(username="nobody", password="hidden"), "SELECT 1", {})
     assert "hidden" not in str(refused.value)
@@ -286,7 +286,7 @@ def test_an_error_names_the_user_and_the_database(shop: Engine) -> None:
 
 
 @pytest.mark.usefixtures("workspace")
-def test_keys_of_every_type_are_read_and_consents_joined_back_by_them(database: str | Engine, shop: Engine) -> None:
+def test_keys_of_every_type_are_read_and_used_to_look_up_consent(database: str | Engine, shop: Engine) -> None:
     keys = {
         "d": ("DECIMAL(12,4)", ["1001.0000", "1002.5000", "1003"], ["1001", "1002.5", "1003"]),
         "b": ("BINARY(16)", ["0123456789abcdef", "abc", "x"], None),
@@ -319,7 +319,7 @@ def test_keys_of_every_type_are_read_and_consents_joined_back_by_them(database: 
             server.exec_driver_sql("DROP TABLE keyed")
 
 
-def test_a_cell_is_read_as_the_database_reads_it(shop: Engine) -> None:
+def test_query_of_a_cell_is_parsed_like_in_the_database(shop: Engine) -> None:
     cell = "SELECT id, `$a` FROM (SELECT id, 1 AS `$a`, 'it\\'s $b' AS t FROM people) p WHERE id < $n # $c"
     assert set(parameters_of(cell, {"n": 3}, database=shop)) == {"n"}
     assert ids(shop, cell, n=3) == [1, 2]

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of our own, on a socket in a folder of its own."""
+"""A temporary PostgreSQL server on a socket in its own folder."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _programs() -> Path:
 
 
 def _as_postgres() -> dict[str, int]:
-    """Give up being root, which the server refuses."""
+    """Return the user and group of an ordinary user, because the server refuses to run as root."""
     if os.geteuid():
         return {}
     user = pwd.getpwnam("postgres")
@@ -69,7 +69,7 @@ def postgresql() -> Iterator[Engine]:
 
 @pytest.fixture(scope="session")
 def new_workspace(postgresql: Engine, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A database with a workspace that has just been created; nobody stays connected, so that it can be copied."""
+    """Return a database with a newly created workspace, without open connections, so that it can be copied."""
     name = "new_workspace"
     with postgresql.connect().execution_options(isolation_level="AUTOCOMMIT") as server:
         server.execute(text(f"CREATE DATABASE {name}"))
@@ -82,7 +82,7 @@ def new_workspace(postgresql: Engine, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture
 def database_url(postgresql: Engine, request: pytest.FixtureRequest) -> Iterator[URL]:
-    """An empty database; for a test with a workspace, that of a new one, because to create the tables takes longest."""
+    """Return an empty database, or a copy of the new workspace if the test needs one: creating tables is slow."""
     name = f"empty_{uuid.uuid4().hex}"
     template = request.getfixturevalue("new_workspace") if "workspace" in request.fixturenames else "template1"
     with postgresql.connect().execution_options(isolation_level="AUTOCOMMIT") as server:
@@ -93,7 +93,7 @@ def database_url(postgresql: Engine, request: pytest.FixtureRequest) -> Iterator
 
 @pytest.fixture
 def workspace(database_url: URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    """An empty workspace of a team, which is also the default one."""
+    """Return an empty workspace of a team, which is also the default one."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setenv("CI_MAGICS_WORKSPACE", database_url.render_as_string(hide_password=False))
     return open_workspace()
@@ -101,7 +101,7 @@ def workspace(database_url: URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 @pytest.fixture
 def people(postgresql: Engine) -> Iterator[Engine]:
-    """A server with a table of people."""
+    """Return a server with a table of people."""
     with postgresql.begin() as database:
         database.execute(text('CREATE TABLE people ("Id" int PRIMARY KEY, "EMail" text, spend numeric(10,2), at date)'))
         for number in range(1, 6):
@@ -136,7 +136,7 @@ def team(
     as_user: Callable[..., Workspace],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Become]:
-    """A workspace with a shared and an unshared connection, whose roles are enforced; go on as somebody else in it."""
+    """Return a function that switches to a user of a workspace with enforced roles and two connections, one shared."""
     del users, emulator
     contoso.connect(share=["contributor"])
     ci.connect("Secret", customer_id="222", account_id="112")

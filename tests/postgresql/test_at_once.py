@@ -1,4 +1,4 @@
-"""A short campaign of eight processes at once on PostgreSQL; the long one is ``tests/crash/at_once.py --url``."""
+"""A short stress test with eight processes on PostgreSQL; ``tests/crash/at_once.py --url`` runs the long one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What viewers see of a segment whose keys and hashes the database does not show them: counts that were kept."""
+"""Viewers cannot read keys and hashes of a segment, but they see its stored counts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def quiet(_sentence: str) -> None:
 
 
 def mixed(count: int = 400) -> pd.DataFrame:
-    """Return people, some of them with an address that cannot be sent: one for every reason."""
+    """Return people, some with an invalid address: one for every reason."""
     frame = contoso.people(count)
     frame.loc[:9, "EMail"] = None
     frame.loc[10:19, "EMail"] = "nobody"
@@ -36,13 +36,13 @@ def mixed(count: int = 400) -> pd.DataFrame:
 
 
 def numbers(coverage: Any) -> list[dict[str, Any]]:
-    """Return all numbers of a preview but those that need keys."""
+    """Return all numbers of a preview except those that need keys."""
     found: list[dict[str, Any]] = coverage.to_dict()["segments"]
     return [{name: each[name] for name in each if name not in ("remark", "warnings")} for each in found]
 
 
 @pytest.mark.parametrize("normalization", ["basic", "enhanced", "both"])
-def test_a_viewer_sees_the_numbers_that_a_contributor_sees(team: Become, normalization: str) -> None:
+def test_viewer_sees_the_same_numbers_as_a_contributor(team: Become, normalization: str) -> None:
     team("ada")
     ci.segment("Suppressed", contoso.people(50, start=100), show=quiet)
     ci.segments.suppress("Suppressed")
@@ -57,7 +57,7 @@ def test_a_viewer_sees_the_numbers_that_a_contributor_sees(team: Become, normali
     assert "counted on" in seen.segments[0].remark
 
 
-def test_what_is_kept_holds_no_key_and_no_hash(team: Become) -> None:
+def test_stored_counts_contain_no_key_and_no_hash(team: Become) -> None:
     seen = team("carl")
     ci.segment("Mixed", mixed(), show=quiet)
     kept = json.dumps(seen.segments["Mixed"].kept_counts)
@@ -66,13 +66,13 @@ def test_what_is_kept_holds_no_key_and_no_hash(team: Become) -> None:
         assert contoso.hash_of(contoso.email_of(number)) not in kept
 
 
-def test_segments_from_before_are_counted_when_roles_are_enforced(team: Become) -> None:
+def test_existing_segments_are_counted_when_roles_are_enforced(team: Become) -> None:
     team("vera")
-    assert ci.preview("All").segments[0].sendable == 400  # the fixture made it before
+    assert ci.preview("All").segments[0].sendable == 400  # the fixture created it earlier
 
 
-def test_where_nothing_was_kept_the_way_is_named(team: Become, workspace: Workspace) -> None:
-    with workspace._engine.begin() as database:  # noqa: SLF001 - as a version before left it
+def test_missing_counts_are_explained_with_the_next_step(team: Become, workspace: Workspace) -> None:
+    with workspace._engine.begin() as database:  # noqa: SLF001 - as an earlier version left it
         database.execute(text("UPDATE segments SET kept_counts = '{}'"))
     team("vera")
     with pytest.raises(AccessError, match="those of the segment 'All' are not stored yet") as refused:
@@ -84,7 +84,7 @@ def test_where_nothing_was_kept_the_way_is_named(team: Become, workspace: Worksp
     assert ci.preview("All").segments[0].sendable == 400
 
 
-def test_what_counts_do_not_tell_is_not_made_up(team: Become) -> None:
+def test_preview_that_counts_cannot_answer_is_refused(team: Become) -> None:
     team("carl")
     contoso.segment(10, name="Other")
     ci.segment("Mixed", mixed(), consent="MarketingConsent", show=quiet)
@@ -100,7 +100,7 @@ def test_what_counts_do_not_tell_is_not_made_up(team: Become) -> None:
         seen.profiles("missing")
 
 
-def test_a_change_of_who_is_suppressed_is_said(team: Become) -> None:
+def test_changed_suppression_is_mentioned(team: Become) -> None:
     team("ada")
     contoso.segment(30, name="Suppressed")
     ci.segments.suppress("Suppressed")
@@ -114,7 +114,7 @@ def test_a_change_of_who_is_suppressed_is_said(team: Become) -> None:
     assert "has changed" not in seen.remark
 
 
-def test_a_refresh_counts_again(team: Become, tmp_path: Path) -> None:
+def test_refresh_counts_again(team: Become, tmp_path: Path) -> None:
     path = tmp_path / "people.csv"
     contoso.people(300).to_csv(path, index=False)
     team("carl")
@@ -125,7 +125,7 @@ def test_a_refresh_counts_again(team: Become, tmp_path: Path) -> None:
     assert ci.preview("File").segments[0].sendable == 350
 
 
-def test_a_dry_run_tells_what_counts_can_tell(team: Become) -> None:
+def test_dry_run_shows_what_counts_can_tell(team: Become) -> None:
     team("carl")
     contoso.export("All")
     contoso.segment(250)
@@ -143,7 +143,7 @@ def test_a_dry_run_tells_what_counts_can_tell(team: Become) -> None:
     assert "A contributor can plan this export to see the exact additions and removals." in found.next_step
 
 
-def test_a_preview_against_an_account_tells_what_is_new_where_there_is_no_audience(team: Become) -> None:
+def test_preview_shows_new_people_only_if_there_is_no_audience(team: Become) -> None:
     team("carl")
     contoso.segment(250, name="New")
     contoso.export("All")
@@ -156,7 +156,7 @@ def test_a_preview_against_an_account_tells_what_is_new_where_there_is_no_audien
     assert "A contributor can preview it to see how many people are new in its audience" in known.remark
 
 
-def test_forgetting_counts_again(team: Become) -> None:
+def test_erasure_counts_again(team: Become) -> None:
     team("ada")
     assert forget(key="k7", show=quiet).erased
     team("vera")

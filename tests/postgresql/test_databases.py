@@ -104,7 +104,7 @@ WRITES = [
 
 @pytest.fixture(params=["adbc", "sqlalchemy"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Read through ADBC, or as where its driver is not installed."""
+    """Read through ADBC, or as if its driver were not installed."""
     if request.param == "sqlalchemy":
         monkeypatch.setitem(sys.modules, "adbc_driver_postgresql.dbapi", None)
     return str(request.param)
@@ -117,7 +117,7 @@ def keys(people: Engine, sql: str, **parameters: Any) -> list[int]:
     return list(query_database(people, sql, parameters).table()["Id"].to_pylist())
 
 
-def test_a_query_is_read_in_order(people: Engine) -> None:
+def test_query_is_read_in_order(people: Engine) -> None:
     rows = query_database(people, 'SELECT "Id", "EMail" FROM people ORDER BY "Id"', {})
     assert rows.table().to_pylist()[0] == {"Id": 1, "EMail": "p1@contoso.com"}
     assert rows.table()["EMail"].to_pylist()[-1] is None
@@ -140,11 +140,11 @@ def test_parameters_are_bound(people: Engine) -> None:
         """SELECT "Id"::int AS "Id" FROM people WHERE to_char(at, 'HH24:MI') = '00:00' AND "Id" = 1""",
     ],
 )
-def test_what_only_looks_like_a_parameter_is_none(people: Engine, sql: str) -> None:
+def test_text_that_looks_like_a_parameter_is_not_one(people: Engine, sql: str) -> None:
     assert keys(people, sql) == [1]
 
 
-def test_nothing_can_be_changed(people: Engine) -> None:
+def test_query_cannot_change_data(people: Engine) -> None:
     with pytest.raises(SegmentError):
         query_database(people, 'DELETE FROM people RETURNING "Id"', {})
     with people.connect() as database:
@@ -160,14 +160,14 @@ def test_nothing_can_be_changed(people: Engine) -> None:
         ("""SELECT 'jan@contoso.com'::int AS "Id" """, "22P02"),
     ],
 )
-def test_errors_say_the_databases_code_and_no_data(people: Engine, sql: str, code: str) -> None:
+def test_error_has_the_code_of_the_database_and_no_data(people: Engine, sql: str, code: str) -> None:
     with pytest.raises(SegmentError) as refused:
         query_database(people, sql, {})
     assert "@" not in str(refused.value)
     assert refused.value.code == code
 
 
-def test_an_empty_answer_has_its_columns(people: Engine) -> None:
+def test_empty_result_has_its_columns(people: Engine) -> None:
     rows = query_database(people, 'SELECT "Id", "EMail" FROM people WHERE false', {})
     assert rows.table().num_rows == 0
     assert rows.schema.names == ["Id", "EMail"]
@@ -184,7 +184,7 @@ CREATE FUNCTION logs() RETURNS int LANGUAGE sql AS 'INSERT INTO log VALUES (1) R
 
 @pytest.fixture(params=["address", "engine", "committing engine", "psycopg2", "committing psycopg2"])
 def source(request: pytest.FixtureRequest, people: Engine) -> Iterator[URL | Engine]:
-    """Each way in which a database can be handed in, with what a query could harm; nothing in it changes."""
+    """Every kind of database argument, with objects that a query could change; fails if anything changes."""
     with people.begin() as database:
         for statement in HARMFUL.split(";\n"):
             database.exec_driver_sql(statement)
@@ -201,7 +201,7 @@ def source(request: pytest.FixtureRequest, people: Engine) -> Iterator[URL | Eng
         database.execute(text("DROP FUNCTION logs(); DROP TABLE log; DROP SEQUENCE numbers"))
 
 
-def test_whatever_does_more_is_not_run(source: URL | Engine, tmp_path: Path) -> None:
+def test_query_that_does_more_than_select_is_not_run(source: URL | Engine, tmp_path: Path) -> None:
     for sql in WRITES:
         with pytest.raises(SegmentError):
             query_database(source, sql.replace("FOLDER", str(tmp_path)), {}).table()
@@ -251,14 +251,14 @@ def test_every_driver_reads_the_same_values(source: URL | Engine) -> None:
         ("SELECT 1 FORM people x", "position 15"),
     ],
 )
-def test_an_error_names_what_is_wrong(people: Engine, sql: str, words: str) -> None:
+def test_error_names_the_mistake(people: Engine, sql: str, words: str) -> None:
     for source in (people, people.url):
         with pytest.raises(SegmentError) as refused:
             query_database(source, sql, {})
         assert words in refused.value.sentence
 
 
-def test_an_error_names_the_database_and_the_user(people: Engine) -> None:
+def test_error_names_the_database_and_the_user(people: Engine) -> None:
     with pytest.raises(SegmentError, match="has no database 'nowhere'"):
         query_database(people.url.set(database="nowhere"), "SELECT 1", {})
     with pytest.raises(SegmentError, match="refused the user or the password"):
@@ -296,7 +296,7 @@ KEYS = {
 
 @pytest.fixture(scope="module")
 def keyed(postgresql: Engine) -> Iterator[Engine]:
-    """A table of keys and addresses of every type that people give them."""
+    """Return a server with a table of keys and addresses of every usual type."""
     with postgresql.begin() as database:
         database.exec_driver_sql("CREATE TYPE keyed_pair AS (a int, b text)")
         for statement in KEYED.split(";\n"):
@@ -308,7 +308,9 @@ def keyed(postgresql: Engine) -> Iterator[Engine]:
 
 
 @pytest.mark.parametrize("driver", ["address", "psycopg", "psycopg2"])
-def test_keys_and_addresses_of_every_type_are_read_alike(keyed: Engine, driver: str, workspace: Workspace) -> None:
+def test_keys_and_addresses_of_every_type_are_read_by_every_driver(
+    keyed: Engine, driver: str, workspace: Workspace
+) -> None:
     url = keyed.url.set(drivername=f"postgresql+{driver}") if driver != "address" else keyed.url
     source = url if driver == "address" else create_engine(url, poolclass=NullPool)
     for number, (key, values) in enumerate(KEYS.items()):

@@ -1,4 +1,4 @@
-"""What `tests/workspace/test_eight_kernels.py` says, on PostgreSQL."""
+"""The tests of `tests/workspace/test_eight_kernels.py`, on PostgreSQL."""
 
 import pytest
 from sqlalchemy import URL
@@ -6,5 +6,5 @@ from workspace.test_eight_kernels import *  # noqa: F403
 
 
 @pytest.fixture
-def new_place(database_url: URL) -> str:
+def new_location(database_url: URL) -> str:
     return database_url.render_as_string(hide_password=False)

@@ -1,6 +1,6 @@
-"""Every verb of the role matrix, done by each role as its own user of the database.
+"""Every verb of the role matrix, run for each role by its own database user.
 
-What a role may do succeeds. What it may not, the database refuses even where ci-magics does not ask.
+Allowed verbs succeed. The database refuses all others, even if ci-magics does not check.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.usefixtures("waits")
 PEOPLE = {Role.VIEWER: "valerie", Role.CONTRIBUTOR: "conrad", Role.ADMINISTRATOR: "agnes"}
-#: Viewers read no keys and hashes, and these compare the keys of two segments.
+#: Viewers cannot read keys and hashes, and these functions compare the keys of two segments.
 COMPARISONS = {"overlap", "differentiators"}
 #: What happens outside the database (other files, other processes, Microsoft's side, one's own sign-in), or does to its
 #: rows what a run does too; a purge of an empty workspace changes nothing.
@@ -57,7 +57,7 @@ def stage(tmp_path: Path, workspace: Workspace, emulator: RunningEmulator, monke
 def enforced(
     postgresql: Engine, database_url: URL, as_user: Callable[..., Workspace], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[[Role], Workspace]]:
-    """Enforce the roles, and go on as the person of one."""
+    """Return a function that enforces the roles and switches to the user with a role."""
     with postgresql.begin() as server:
         for name in PEOPLE.values():
             server.execute(text(f"CREATE ROLE {name} LOGIN"))
@@ -91,7 +91,7 @@ def _named(row: Row) -> str:
 
 
 def is_allowed(row: Row, role: Role) -> bool:
-    """Tell whether a role may do something where the database enforces it."""
+    """Return whether a role can do something if the database enforces it."""
     if role is Role.VIEWER and row.operation in COMPARISONS:
         return False
     return role.includes(LEAST[row.verb])
@@ -99,7 +99,7 @@ def is_allowed(row: Row, role: Role) -> bool:
 
 @pytest.mark.parametrize("role", Role)
 @pytest.mark.parametrize("row", ROWS, ids=_named)
-def test_the_database_allows_what_the_role_may(
+def test_database_allows_what_the_role_allows(
     row: Row, role: Role, stage: Stage, enforced: Callable[[Role], Workspace], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row.prepared(stage)
@@ -114,11 +114,11 @@ def test_the_database_allows_what_the_role_may(
     if row.operation in ELSEWHERE:
         return
     monkeypatch.setattr(access, "_refusal", lambda *_: None)
-    with pytest.raises((AccessError, NotFoundError)):  # rows that a role may not read are not there for it
+    with pytest.raises((AccessError, NotFoundError)):  # a role does not see rows that it cannot read
         row.act(stage)
 
 
-def test_the_scheduler_skips_what_its_user_may_not_see_and_says_so(
+def test_scheduler_skips_and_reports_what_its_user_cannot_see(
     stage: Stage, enforced: Callable[[Role], Workspace]
 ) -> None:
     stage.saved()

@@ -1,3 +1,3 @@
-"""What `tests/activation/exports/test_exports_at_once.py` says, on PostgreSQL."""
+"""The tests of `tests/activation/exports/test_exports_at_once.py`, on PostgreSQL."""
 
 from activation.exports.test_exports_at_once import *  # noqa: F403

@@ -1,4 +1,4 @@
-"""What `tests/workspace/test_files.py` says, of files in the database and in a folder that a team shares."""
+"""The tests of `tests/workspace/test_files.py`, with files in the database and in a shared folder."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def in_chunks(engine: Engine) -> TeamFiles:
     return TeamFiles(engine, "ledgers", DatabaseContents(engine))
 
 
-def kept(engine: Engine) -> list[int]:
+def content_counts(engine: Engine) -> list[int]:
     with engine.connect() as database:
         return [
             database.execute(select(func.count()).select_from(table)).scalar_one()
@@ -57,7 +57,7 @@ def kept(engine: Engine) -> list[int]:
         ]
 
 
-def test_folders_are_apart(files: TeamFiles, elsewhere: TeamFiles) -> None:
+def test_folders_are_separate(files: TeamFiles, elsewhere: TeamFiles) -> None:
     files.write("x", OLD)
     elsewhere.write("x", NEW)
     assert files.read("x") == OLD
@@ -65,18 +65,18 @@ def test_folders_are_apart(files: TeamFiles, elsewhere: TeamFiles) -> None:
     assert files.read("x") == OLD
 
 
-def test_nothing_is_left_of_what_was_replaced_or_deleted(engine: Engine, in_chunks: TeamFiles) -> None:
+def test_replaced_or_deleted_content_is_removed(engine: Engine, in_chunks: TeamFiles) -> None:
     in_chunks.write_bytes("x.bin", [memoryview(bytes(1_000_000))])
-    assert kept(engine) == [1, 4]
+    assert content_counts(engine) == [1, 4]
     in_chunks.write("x", OLD)
     in_chunks.write("x", NEW)
     in_chunks.delete("x.bin")
-    assert kept(engine) == [1, 1]
+    assert content_counts(engine) == [1, 1]
     in_chunks.remove("x")
-    assert kept(engine) == [0, 0]
+    assert content_counts(engine) == [0, 0]
 
 
-def test_a_write_that_fails_leaves_nothing(engine: Engine, files: TeamFiles) -> None:
+def test_failed_write_leaves_nothing(engine: Engine, files: TeamFiles) -> None:
     def parts() -> Iterator[memoryview]:
         yield memoryview(bytes(1_000_000))
         raise KeyboardInterrupt
@@ -84,11 +84,11 @@ def test_a_write_that_fails_leaves_nothing(engine: Engine, files: TeamFiles) -> 
     with pytest.raises(KeyboardInterrupt):
         files.write_bytes("x.bin", parts())
     assert files.names() == []
-    assert kept(engine) == [0, 0]
+    assert content_counts(engine) == [0, 0]
     assert files.sweep(datetime.now(UTC) + timedelta(hours=1), dry_run=False) == 0
 
 
-def test_the_row_counts_the_generations(engine: Engine, files: TeamFiles) -> None:
+def test_row_counts_the_generations(engine: Engine, files: TeamFiles) -> None:
     for table in (OLD, NEW, OLD):
         files.write("x", table)
     with engine.connect() as database:
@@ -103,7 +103,7 @@ def test_the_row_counts_the_generations(engine: Engine, files: TeamFiles) -> Non
         "UPDATE file_contents SET checksum = 'another'",
     ],
 )
-def test_a_damaged_content_is_noticed(engine: Engine, in_chunks: TeamFiles, damage: str) -> None:
+def test_damaged_content_is_detected(engine: Engine, in_chunks: TeamFiles, damage: str) -> None:
     numbers = np.random.default_rng(1).integers(1, 256, 700_000, np.uint8)
     in_chunks.write("x", pa.table({"number": numbers}))
     with engine.begin() as database:
@@ -112,7 +112,7 @@ def test_a_damaged_content_is_noticed(engine: Engine, in_chunks: TeamFiles, dama
         in_chunks.read("x")
 
 
-def test_files_of_a_shared_folder_are_private_and_checked(engine: Engine, tmp_path: Path) -> None:
+def test_files_in_a_shared_folder_are_private_and_checked(engine: Engine, tmp_path: Path) -> None:
     shared = TeamFiles(engine, "ledgers", FolderContents(engine, tmp_path / "store"))
     shared.write("x", OLD)
     (path,) = (path for path in (tmp_path / "store").iterdir() if path.name != MARK)
@@ -122,7 +122,7 @@ def test_files_of_a_shared_folder_are_private_and_checked(engine: Engine, tmp_pa
         shared.read("x")
 
 
-def test_a_content_without_a_name_is_swept_away(engine: Engine, files: TeamFiles, elsewhere: TeamFiles) -> None:
+def test_content_without_a_name_is_swept(engine: Engine, files: TeamFiles, elsewhere: TeamFiles) -> None:
     files.write("x", OLD)
     elsewhere.write("y", NEW)
     with engine.begin() as database:
@@ -133,13 +133,13 @@ def test_a_content_without_a_name_is_swept_away(engine: Engine, files: TeamFiles
     assert files.sweep(now + timedelta(hours=1), dry_run=False) == 1
     assert files.sweep(now + timedelta(hours=1), dry_run=False) == 0
     assert elsewhere.read("y") == NEW
-    assert kept(engine)[0] == 1
+    assert content_counts(engine)[0] == 1
 
 
-def test_what_a_crash_left_in_the_folder_is_found(engine: Engine, tmp_path: Path) -> None:
+def test_stray_files_of_a_crash_are_removed(engine: Engine, tmp_path: Path) -> None:
     contents = FolderContents(engine, tmp_path / "store")
     TeamFiles(engine, "ledgers", contents).write("x", OLD)
     (tmp_path / "store" / "stray").touch()
     assert contents.drop_strays(datetime.now(UTC) - timedelta(hours=1), dry_run=False) == 0
     assert contents.drop_strays(datetime.now(UTC) + timedelta(hours=1), dry_run=False) == 1
-    assert len(list((tmp_path / "store").iterdir())) == 2  # the mark and the file
+    assert len(list((tmp_path / "store").iterdir())) == 2  # the marker and the file

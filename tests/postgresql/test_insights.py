@@ -1,4 +1,4 @@
-"""What `tests/scenarios/test_insights.py` says of readings that break off, with the spool on PostgreSQL."""
+"""The tests of interrupted reading in `tests/scenarios/test_insights.py`, with the spool on PostgreSQL."""
 
 from scenarios.test_insights import (  # noqa: F401
     pytestmark,

@@ -1,4 +1,4 @@
-"""What `tests/scenarios/test_nothing_leaks.py` says, of a workspace on PostgreSQL: its rows, and the server's files."""
+"""The tests of `tests/scenarios/test_nothing_leaks.py`, with rows and server files of PostgreSQL."""
 
 from __future__ import annotations
 

@@ -1,3 +1,3 @@
-"""What `tests/activation/refreshes/test_refreshing.py` says, on PostgreSQL."""
+"""The tests of `tests/activation/refreshes/test_refreshing.py`, on PostgreSQL."""
 
 from activation.refreshes.test_refreshing import *  # noqa: F403

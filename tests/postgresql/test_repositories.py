@@ -1,4 +1,4 @@
-"""What the tests of the workspace say, of one on PostgreSQL."""
+"""The tests of the workspace, on PostgreSQL."""
 
 from workspace.test_access import *  # noqa: F403
 from workspace.test_audit import *  # noqa: F403

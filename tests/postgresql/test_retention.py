@@ -1,3 +1,3 @@
-"""What `tests/activation/test_retention.py` says, on PostgreSQL."""
+"""The tests of `tests/activation/test_retention.py`, on PostgreSQL."""
 
 from activation.test_retention import *  # noqa: F403

@@ -1,4 +1,4 @@
-"""Roles as rights of the database: each person has a database user of his own, and tries to go past ci-magics."""
+"""Roles as rights of the database: users with their own database user cannot bypass ci-magics."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Become = Callable[[str], Workspace]
 
 @contextmanager
 def sql_of(name: str, url: URL) -> Iterator[Callable[[str], list[Any]]]:
-    """What somebody's own SQL finds in the database."""
+    """Return a function that runs SQL as a database user."""
     engine = create_engine(url.set(username=name))
 
     def run(statement: str) -> list[Any]:
@@ -49,13 +49,13 @@ WRITES = [
 
 
 @pytest.mark.parametrize("statement", WRITES)
-def test_a_viewer_writes_nothing(team: Become, database_url: URL, statement: str) -> None:
+def test_viewer_cannot_write(team: Become, database_url: URL, statement: str) -> None:
     del team
     with sql_of("vera", database_url) as run, pytest.raises(ProgrammingError, match="permission denied"):
         run(statement)
 
 
-def test_a_viewer_reads_and_is_told_what_he_may_not(team: Become) -> None:
+def test_viewer_can_read_and_refusals_are_explained(team: Become) -> None:
     seen = team("vera")
     assert seen.segments.names() == ["All"]
     assert seen.connections.names() == []
@@ -69,7 +69,7 @@ def test_a_viewer_reads_and_is_told_what_he_may_not(team: Become) -> None:
 
 
 @pytest.mark.parametrize("name", ["vera", "carl"])
-def test_numbers_and_sign_in_of_a_connection_are_not_read_past_it(team: Become, database_url: URL, name: str) -> None:
+def test_account_and_sign_in_of_a_connection_cannot_be_read(team: Become, database_url: URL, name: str) -> None:
     del team
     with sql_of(name, database_url) as run:
         assert sorted(run("SELECT name, environment FROM connections")) == [
@@ -97,7 +97,7 @@ def test_numbers_and_sign_in_of_a_connection_are_not_read_past_it(team: Become, 
         "INSERT INTO sign_ins VALUES ('x', 'ada', 'y', 'z', now())",
     ],
 )
-def test_a_contributor_does_not_become_more(team: Become, database_url: URL, statement: str) -> None:
+def test_contributor_cannot_gain_rights(team: Become, database_url: URL, statement: str) -> None:
     del team
     with (
         sql_of("carl", database_url) as run,
@@ -106,7 +106,9 @@ def test_a_contributor_does_not_become_more(team: Become, database_url: URL, sta
         run(statement)
 
 
-def test_a_contributor_makes_segments_and_pushes_to_what_is_shared(team: Become, emulator: RunningEmulator) -> None:
+def test_contributor_creates_segments_and_exports_to_shared_connections(
+    team: Become, emulator: RunningEmulator
+) -> None:
     seen = team("carl")
     assert seen.connections.names() == ["Contoso EU"]
     run = contoso.export(contoso.segment(300, name="Carl's"))
@@ -116,7 +118,7 @@ def test_a_contributor_makes_segments_and_pushes_to_what_is_shared(team: Become,
         ci.export("All", to="Secret")
 
 
-def test_saying_to_be_somebody_else_gives_no_rights(
+def test_pretending_to_be_another_user_gives_no_rights(
     team: Become, database_url: URL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     team("vera")
@@ -126,7 +128,7 @@ def test_saying_to_be_somebody_else_gives_no_rights(
         contoso.segment(3)
 
 
-def test_an_administrator_does_all(team: Become) -> None:
+def test_administrator_can_do_everything(team: Become) -> None:
     seen = team("ada")
     assert seen.connections.names() == ["Contoso EU", "Secret"]
     assert len(seen.audit) > 0
@@ -134,15 +136,13 @@ def test_an_administrator_does_all(team: Become) -> None:
     ci.connect("Third", customer_id="222", account_id="111")
 
 
-def test_whoever_has_no_role_reads_nothing(team: Become, database_url: URL) -> None:
+def test_user_without_a_role_can_read_nothing(team: Become, database_url: URL) -> None:
     del team
     with sql_of("nobody", database_url) as run, pytest.raises(ProgrammingError, match="permission denied"):
         run("SELECT * FROM segments")
 
 
-def test_a_role_that_is_taken_is_taken_in_the_database_too(
-    team: Become, workspace: Workspace, database_url: URL
-) -> None:
+def test_revoked_role_is_revoked_in_the_database(team: Become, workspace: Workspace, database_url: URL) -> None:
     del team
     assert main(["roles", "take", "carl"]) == 0
     assert main(["roles", "enforce"]) == 0
@@ -151,7 +151,7 @@ def test_a_role_that_is_taken_is_taken_in_the_database_too(
     assert workspace.enforce_roles().members == {"ada": "administrator", "carl": "viewer", "vera": "viewer"}
 
 
-def test_who_has_no_database_user_is_said(
+def test_user_without_a_database_user_is_reported(
     team: Become, as_user: Callable[..., Workspace], workspace: Workspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     del team

@@ -1,4 +1,4 @@
-"""A right that ends while a run is on its way, where the database enforces it: they may not even write that down."""
+"""A right ends during a run, and the database enforces it: the user cannot even record that the run stopped."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ WAITS = [
 
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize(("operation", "fault", "details", "count", "may_have_arrived"), WAITS)
-def test_nothing_more_is_sent_and_everybody_reads_why(
+def test_run_stops_and_records_why_if_its_right_ends(
     team: Become,
     emulator: RunningEmulator,
     workspace: Workspace,
@@ -85,7 +85,7 @@ def test_nothing_more_is_sent_and_everybody_reads_why(
     assert record.results[0]["message"].startswith(sentence)
     accepted, unknown, unsent = (record.total(name) for name in ("accepted", "unknown", "unsent"))
     assert accepted + unknown + unsent == count
-    if count != 6_500:  # answers that come after the right has ended cannot be written down any more
+    if count != 6_500:  # later responses can no longer be recorded
         assert (unknown > 0) is may_have_arrived
     assert accepted <= len(emulator.members("Carl's")) <= accepted + unknown
     assert not workspace.runs.is_being_executed(record.id)
@@ -96,7 +96,7 @@ def test_nothing_more_is_sent_and_everybody_reads_why(
 
 
 @pytest.mark.parametrize("end", ENDS)
-def test_the_line_of_a_saved_export_says_the_same(
+def test_run_of_a_saved_export_records_why_it_stopped(
     team: Become, emulator: RunningEmulator, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, end: str
 ) -> None:
     team("carl")
@@ -114,7 +114,7 @@ def test_the_line_of_a_saved_export_says_the_same(
     assert contoso.resumed(line.id).accepted == 900
 
 
-def test_nobody_stops_the_run_of_another(team: Become, workspace: Workspace, database_url: URL) -> None:
+def test_user_cannot_stop_the_run_of_another_user(team: Become, workspace: Workspace, database_url: URL) -> None:
     team("ada")
     made = contoso.segment(900, name="Ada's")
     run = contoso.export(made)

@@ -1,5 +1,5 @@
-"""SQL as each role: every table of the catalog, every verb, on a row that is shared with the person and on one that is
-not. A table that is not in the expectations, or has no policy, makes a test fail.
+"""SQL as each role: every table of the catalog and every verb, on a row that is shared with the user and on one that
+is not. A table without expectations or without a policy makes a test fail.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ PEOPLE = {"vera_": Role.VIEWER, "carl_": Role.CONTRIBUTOR, "ada_": Role.ADMINIST
 VERBS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE")
 OURS, THEIRS = "ours", "theirs"
 
-#: For each table and role the rows that a verb reaches: ``o`` the one that is shared with the person or in their name,
-#: ``t`` the other one. What is not named, is refused or finds nothing.
+#: For each table and role, the rows that a verb reaches: ``o`` is shared with the user or belongs to them, ``t`` is
+#: the other one. A verb that is not listed is refused or finds nothing.
 READ_BY_ALL = "SELECT ot"
 ALL = "SELECT ot INSERT ot UPDATE ot DELETE ot"
 OWN = "SELECT o INSERT o UPDATE o DELETE o"
@@ -32,19 +32,19 @@ EXPECTED = {
     "alembic_version": (READ_BY_ALL, READ_BY_ALL, READ_BY_ALL),
     "audiences": ("SELECT o", OWN, ALL),
     "audit_entries": ("", "INSERT ot", "SELECT ot INSERT ot"),
-    "connections": ("", "", ALL),  # single columns can be read, see below
+    "connections": ("", "", ALL),  # some columns can be read, see below
     "consent_choices": (READ_BY_ALL, ALL, ALL),
     "consents": ("SELECT o", "SELECT o", ALL),
     "export_runs": (READ_BY_ALL, OWN_OF_ALL, "SELECT ot INSERT o UPDATE ot DELETE ot"),
     "exports": ("", "INSERT o UPDATE o DELETE o", "SELECT ot INSERT o UPDATE ot DELETE ot"),
     "file_chunks": ("", "SELECT o", "SELECT ot INSERT ot DELETE ot"),
-    "file_checksums": (READ_BY_ALL, READ_BY_ALL, ALL),  # empty here: of files beside a SQLite database
-    "file_contents": ("", "SELECT ot INSERT ot", "SELECT ot INSERT ot"),  # a name needs its content
+    "file_checksums": (READ_BY_ALL, READ_BY_ALL, ALL),  # empty here: for files next to a SQLite database
+    "file_contents": ("", "SELECT ot INSERT ot", "SELECT ot INSERT ot"),  # a file name needs its content
     "files": (READ_BY_ALL, OWN_OF_ALL, ALL),
     "forgotten_hashes": ("", READ_BY_ALL, ALL),
     "heartbeats": (READ_BY_ALL, OWN_OF_ALL, ALL),
     "insights": ("", ALL, ALL),
-    "locks": ("SELECT o DELETE o", OWN, ALL),  # one's own can always be given back
+    "locks": ("SELECT o DELETE o", OWN, ALL),  # a user can always release their own
     "notices": (READ_BY_ALL, ALL, ALL),
     "pushes": ("SELECT o", OWN, ALL),
     "refreshes": (READ_BY_ALL, OWN_OF_ALL, "SELECT ot INSERT o UPDATE ot DELETE ot"),
@@ -52,7 +52,7 @@ EXPECTED = {
     "schema_versions": (READ_BY_ALL, READ_BY_ALL, READ_BY_ALL),
     "segment_counts": (READ_BY_ALL, ALL, ALL),
     "segment_versions": (READ_BY_ALL, ALL, ALL),
-    "segments": (READ_BY_ALL, "SELECT ot INSERT o UPDATE ot DELETE o", ALL),  # theirs is the suppression segment
+    "segments": (READ_BY_ALL, "SELECT ot INSERT o UPDATE ot DELETE o", ALL),  # the other one is the suppression segment
     "settings": (READ_BY_ALL, READ_BY_ALL, ALL),
     "shared_connections": ("SELECT o", "SELECT o", READ_BY_ALL),
     "sign_ins": (OWN, OWN, ALL),
@@ -63,13 +63,13 @@ EXPECTED = {
 
 
 REFUSED = "42501"
-#: Refused; a view that cannot be written; a foreign key; a table that is only ever added to; no table.
+#: Insufficient privilege; a read-only view; a foreign key; an append-only table; no table.
 EXPECTED_STATES = (REFUSED, "55000", "0A000", "23503", "P0001", "42809")
 
 
 @pytest.fixture(scope="module")
 def server(postgresql: Engine) -> Iterator[Engine]:
-    """A workspace whose roles are enforced."""
+    """Return a server with a workspace whose roles are enforced."""
     name = f"rows_{uuid.uuid4().hex[:8]}"
     plain = postgresql.execution_options(isolation_level="AUTOCOMMIT")
     with plain.connect() as database:
@@ -105,10 +105,12 @@ def _workspace(engine: Engine) -> Workspace:
 
 @contextmanager
 def as_person(server: Engine, person: str) -> Iterator[Connection]:
-    """A session of somebody in a workspace with the two rows in every table; nothing of it stays."""
+    """Return a rolled-back session of a user, in a workspace with the two rows in every table."""
     with server.connect() as database:
         transaction = database.begin()
-        database.execute(text("SET LOCAL session_replication_role = replica"))  # rows in any order and any name
+        database.execute(
+            text("SET LOCAL session_replication_role = replica")
+        )  # for rows in any order and with any name
         for table in metadata.sorted_tables:
             for whose in (OURS, THEIRS):
                 database.execute(insert(table).values(row_of(table, whose, person)))
@@ -121,7 +123,7 @@ def as_person(server: Engine, person: str) -> Iterator[Connection]:
 
 
 def row_of(table: Table, whose: str, person: str, *, again: str = "") -> dict[str, Any]:
-    """Return a row; ``again`` makes it another one of the same kind."""
+    """Return a row; ``again`` makes it a different one of the same kind."""
     account = "111" if whose == OURS else "112"
     named = {
         **dict.fromkeys(("user", "holder", "started_by", "saved_by"), person if whose == OURS else "another"),
@@ -144,7 +146,7 @@ def row_of(table: Table, whose: str, person: str, *, again: str = "") -> dict[st
 
 
 def _file(whose: str, again: str) -> dict[str, Any]:
-    """Return a ledger's name; another one is a name of a new content, or of one that is not shared."""
+    """Return a ledger's file name, for new content or for content that is not shared."""
     if not again:
         return {"folder": "ledgers", "name": f"{whose}.parquet"}
     return {"folder": "segments", "name": again, "content_id": f"{OURS}{again}" if whose == OURS else THEIRS}
@@ -163,7 +165,7 @@ def _value(column: Column[Any], whose: str, again: str) -> Any:
 
 
 def state_of(error: DBAPIError) -> str:
-    """Return the code that PostgreSQL gave an error."""
+    """Return the SQLSTATE of an error."""
     return str(getattr(error.orig, "sqlstate", ""))
 
 
@@ -186,7 +188,7 @@ def _count(database: Connection, name: str, verb: str, whose: str, person: str) 
     if verb == "TRUNCATE":
         database.execute(text(f"TRUNCATE {name} CASCADE"))
         return 1
-    if table is None:  # a view, or a table that is not ours
+    if table is None:  # a view, or a table of another program
         if verb == "SELECT" and name != "alembic_version":
             return len(database.execute(text(f"SELECT * FROM {name} WHERE id = '{whose}'")).all())
         statement = {
@@ -219,7 +221,7 @@ def _count(database: Connection, name: str, verb: str, whose: str, person: str) 
     return database.execute(table.delete().where(match)).rowcount
 
 
-def test_every_table_and_view_of_the_catalog_is_expected(server: Engine) -> None:
+def test_every_table_and_view_has_expectations(server: Engine) -> None:
     with server.connect() as database:
         query = (
             "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace "
@@ -240,7 +242,7 @@ def test_every_table_has_row_security_and_a_policy(server: Engine) -> None:
 
 @pytest.mark.parametrize("person", [each for each, role in PEOPLE.items() if role])
 @pytest.mark.parametrize("table", EXPECTED)
-def test_a_role_reaches_its_rows_and_no_other(server: Engine, table: str, person: str) -> None:
+def test_role_reaches_only_its_rows(server: Engine, table: str, person: str) -> None:
     role = PEOPLE[person]
     assert role is not None
     words = EXPECTED[table][list(Role).index(role)].split()
@@ -251,12 +253,12 @@ def test_a_role_reaches_its_rows_and_no_other(server: Engine, table: str, person
 
 
 @pytest.mark.parametrize("table", EXPECTED)
-def test_nobody_without_a_role_reaches_anything(server: Engine, table: str) -> None:
+def test_user_without_a_role_reaches_nothing(server: Engine, table: str) -> None:
     with as_person(server, "zed_") as database:
         assert {verb: reached(database, table, verb, "zed_") for verb in VERBS} == dict.fromkeys(VERBS, "")
 
 
-def test_every_function_is_for_the_roles_only_and_has_its_own_search_path(server: Engine) -> None:
+def test_functions_are_only_for_roles_and_set_their_search_path(server: Engine) -> None:
     query = (
         "SELECT proname, prosecdef, proconfig, has_function_privilege('zed_', oid, 'EXECUTE') AS open FROM pg_proc "
         "WHERE pronamespace = 'public'::regnamespace AND proname LIKE 'ci_magics%'"
@@ -269,7 +271,7 @@ def test_every_function_is_for_the_roles_only_and_has_its_own_search_path(server
         assert each.proconfig == ["search_path=pg_catalog, pg_temp"], each.proname
 
 
-#: Who tries what: each is refused, or changes and shows nothing.
+#: Users and statements: each one is refused, or changes and shows nothing.
 ATTACKS: list[tuple[str, str]] = [
     ("vera_", "SELECT account_id FROM connections"),
     ("vera_", "SELECT shared_with FROM connections"),
@@ -331,7 +333,7 @@ ATTACKS: list[tuple[str, str]] = [
 
 
 @pytest.mark.parametrize(("person", "statement"), ATTACKS)
-def test_an_attack_finds_and_changes_nothing(server: Engine, person: str, statement: str) -> None:
+def test_attack_finds_and_changes_nothing(server: Engine, person: str, statement: str) -> None:
     roles = {role.value: f"{server.url.database}_{role}" for role in Role}
     with as_person(server, person) as database:
         try:
@@ -344,7 +346,7 @@ def test_an_attack_finds_and_changes_nothing(server: Engine, person: str, statem
 
 
 @pytest.mark.parametrize("statement", ["SET SESSION AUTHORIZATION ada_", "SET ROLE ada_", "SET ROLE postgres"])
-def test_nobody_becomes_somebody_else(server: Engine, statement: str) -> None:
+def test_user_cannot_become_another_user(server: Engine, statement: str) -> None:
     engine = create_engine(server.url.set(username="carl_"))
     with engine.connect() as database, pytest.raises(DBAPIError, match="permission denied"):
         database.execute(text(statement))
@@ -359,7 +361,7 @@ def test_name_and_type_of_every_connection_can_be_read(server: Engine, person: s
 
 
 @pytest.mark.parametrize("person", ["carl_", "ada_"])
-def test_an_entry_of_the_audit_log_is_in_ones_own_name_and_of_now(server: Engine, person: str) -> None:
+def test_audit_entry_gets_the_current_user_and_time(server: Engine, person: str) -> None:
     with as_person(server, person) as database:
         database.execute(
             text(
@@ -375,8 +377,8 @@ def test_an_entry_of_the_audit_log_is_in_ones_own_name_and_of_now(server: Engine
 
 
 @pytest.mark.parametrize("schema", ["pg_temp", "public"])
-def test_tables_of_the_same_name_do_not_lead_the_functions_astray(server: Engine, schema: str) -> None:
-    """A person may make temporary tables, which come first on a search path that says nothing else."""
+def test_functions_ignore_tables_with_the_same_names(server: Engine, schema: str) -> None:
+    """Users can create temporary tables, which come first in the default search path."""
     with as_person(server, "carl_") as database:
         for name in ("shared_connections", "audiences", "pushes", "segments", "connections", "pg_class"):
             with database.begin_nested() as attempt:
@@ -398,8 +400,8 @@ def test_tables_of_the_same_name_do_not_lead_the_functions_astray(server: Engine
         assert not database.execute(text("SELECT FROM public.file_chunks WHERE content_id = 'theirs'")).all()
 
 
-def test_operators_of_a_person_do_not_see_rows_that_are_hidden(server: Engine) -> None:
-    """A cheap function in a condition would be called before the policy, if the policy were no barrier."""
+def test_operators_of_a_user_do_not_see_hidden_rows(server: Engine) -> None:
+    """Without a security barrier, a cheap function in a condition would be called before the policy."""
     with as_person(server, "carl_") as database:
         database.execute(
             text(
@@ -414,14 +416,14 @@ def test_operators_of_a_person_do_not_see_rows_that_are_hidden(server: Engine) -
                 attempt.rollback()
 
 
-def test_a_content_that_is_not_shared_gets_no_other_name(server: Engine) -> None:
+def test_content_that_is_not_shared_cannot_get_another_name(server: Engine) -> None:
     with as_person(server, "carl_") as database:
         row = {"folder": "segments", "name": "mine.parquet", "content_id": "theirs", "generation": 1}
         with pytest.raises(DBAPIError, match="row-level security"):
             database.execute(insert(files).values(row | {"written_at": func.now()}))
 
 
-def test_chunks_are_added_to_new_contents_only(server: Engine) -> None:
+def test_chunks_can_only_be_added_to_new_content(server: Engine) -> None:
     with as_person(server, "carl_") as database:
         row = {"number": 5, "checksum": b"x", "content": b"x"}
         database.execute(insert(file_chunks).values(row | {"content_id": "new"}))
@@ -429,7 +431,7 @@ def test_chunks_are_added_to_new_contents_only(server: Engine) -> None:
             database.execute(insert(file_chunks).values(row | {"content_id": "ours"}))
 
 
-def test_the_lock_of_somebody_who_was_not_heard_of_can_be_taken_over(server: Engine) -> None:
+def test_stale_lock_can_be_taken_over(server: Engine) -> None:
     with as_person(server, "carl_") as database:
         database.execute(text("RESET SESSION AUTHORIZATION"))
         database.execute(

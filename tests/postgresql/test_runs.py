@@ -1,3 +1,3 @@
-"""What `tests/activation/runs/test_runs.py` says, with ledgers, segments and spool on PostgreSQL."""
+"""The tests of `tests/activation/runs/test_runs.py`, with ledgers, segments and spool on PostgreSQL."""
 
 from activation.runs.test_runs import *  # noqa: F403

@@ -1,4 +1,4 @@
-"""A shared folder that is away for a while: waited for, and a run that is not done stays one that can be finished."""
+"""A shared folder that is temporarily missing: ci-magics waits for it, and an unfinished run can be resumed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def workspace(store: Path, workspace: Workspace) -> Workspace:
 
 
 class Share:
-    """A mounted folder that can go away; what is left is an empty folder or none."""
+    """A mounted folder that can disappear, and leaves an empty folder or none."""
 
     def __init__(self, store: Path, *, leaves: bool) -> None:
         self.store, self.leaves = store, leaves
@@ -61,7 +61,7 @@ def share(store: Path, request: pytest.FixtureRequest) -> Share:
 
 
 def after_waiting(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object], times: int = 2) -> list[float]:
-    """Let something happen when so many waits have passed, and nobody wait."""
+    """Do something after a number of waits, without really waiting."""
     waits: list[float] = []
 
     def wait(_clock: SystemClock, seconds: float) -> None:
@@ -73,9 +73,7 @@ def after_waiting(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object], ti
     return waits
 
 
-def test_a_folder_that_comes_back_is_waited_for(
-    workspace: Workspace, share: Share, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_folder_is_waited_for(workspace: Workspace, share: Share, monkeypatch: pytest.MonkeyPatch) -> None:
     workspace.ledgers.write("x", pa.table({"number": [1]}))
     share.leave()
     waits = after_waiting(monkeypatch, share.come_back)
@@ -83,13 +81,13 @@ def test_a_folder_that_comes_back_is_waited_for(
     assert len(waits) == 2
 
 
-def test_a_file_that_is_open_is_read_on_when_the_folder_comes_back(
+def test_open_file_is_read_on_after_the_folder_returns(
     workspace: Workspace, share: Share, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workspace.spool.write_bytes("x", [memoryview(bytes(range(100)))])
     with workspace.spool.reading("x") as file:
         assert file.read(10) == bytes(range(10))
-        file._file.close()  # type: ignore[attr-defined]  # noqa: SLF001 - as of a file system that is gone
+        file._file.close()  # type: ignore[attr-defined]  # noqa: SLF001 - like a file of an unmounted file system
         share.leave()
         waits = after_waiting(monkeypatch, share.come_back)
         monkeypatch.setattr(file, "_file", _Broken())
@@ -102,10 +100,10 @@ class _Broken:
         raise OSError(116, "Stale file handle")
 
     def close(self) -> None:
-        """Nothing is open."""
+        """There is nothing to close."""
 
 
-def test_a_folder_that_stays_away_is_named_and_no_file_is_called_missing(
+def test_folder_that_stays_missing_is_reported_and_its_files_are_not(
     workspace: Workspace, share: Share, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workspace.ledgers.write("x", pa.table({"number": [1]}))
@@ -120,7 +118,7 @@ def test_a_folder_that_stays_away_is_named_and_no_file_is_called_missing(
     assert workspace.ledgers.read("x").num_rows == 1
 
 
-def test_a_file_that_the_folder_has_lost_is_missing_at_once(
+def test_file_missing_in_an_existing_folder_is_reported_at_once(
     workspace: Workspace, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workspace.ledgers.write("x", pa.table({"number": [1]}))
@@ -133,7 +131,7 @@ def test_a_file_that_the_folder_has_lost_is_missing_at_once(
     assert waits == []
 
 
-def test_a_folder_from_before_gets_its_mark_and_an_empty_one_does_not(workspace: Workspace, store: Path) -> None:
+def test_earlier_folder_gets_its_marker_and_an_empty_one_does_not(workspace: Workspace, store: Path) -> None:
     workspace.ledgers.write("x", pa.table({"number": [1]}))
     (store / shared_folder.MARK).unlink()
     known = [path.name for path in store.iterdir()]
@@ -146,7 +144,7 @@ def test_a_folder_from_before_gets_its_mark_and_an_empty_one_does_not(workspace:
 
 @pytest.mark.usefixtures("workspace")
 @pytest.mark.parametrize("comes_back", [True, False])
-def test_a_run_goes_on_or_can_be_finished(
+def test_run_continues_or_can_be_resumed_after_the_folder_returns(
     emulator: RunningEmulator,
     share: Share,
     monkeypatch: pytest.MonkeyPatch,

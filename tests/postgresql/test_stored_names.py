@@ -1,4 +1,4 @@
-"""Tab in a notebook whose workspace is on a server: names as they were last seen, and no question."""
+"""Tab completion with a workspace on a server: names as last seen, without a query."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from ci_magics.workspace.store import Workspace
 
 
 @pytest.fixture
-def asking() -> Iterator[list[str]]:
-    """The threads that took a connection or sent a statement, whichever database it is of."""
+def querying_threads() -> Iterator[list[str]]:
+    """Record the threads that open a connection or run a statement in any database."""
     threads: list[str] = []
 
     def note(*_anything: Any) -> None:
@@ -30,28 +30,28 @@ def asking() -> Iterator[list[str]]:
         event.remove(Engine, moment, note)
 
 
-def test_names_are_those_last_seen_and_the_server_is_not_asked(workspace: Workspace, asking: list[str]) -> None:
+def test_names_are_completed_as_last_seen_without_a_query(workspace: Workspace, querying_threads: list[str]) -> None:
     contoso.segment(3)
     stored = StoredNames()
-    asking.clear()
+    querying_threads.clear()
     assert stored.names("segment") == ()
-    assert asking == []
+    assert querying_threads == []
     stored.look_again()
     stored.wait()
-    assert set(asking) == {"ci-magics names"}
+    assert set(querying_threads) == {"ci-magics names"}
     contoso.segment(3, name="Later")
     assert workspace.segments.names() == ["All", "Later"]
-    asking.clear()
+    querying_threads.clear()
     assert stored.names("segment") == ["All"]
     assert stored.columns("All") == ["EMail", "Id"]
-    assert asking == []
+    assert querying_threads == []
     stored.look_again()
     stored.wait()
     assert stored.names("segment") == ["All", "Later"]
     stored.end()
 
 
-def test_nobody_else_is_offered_what_one_person_saw(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_are_not_offered_to_another_user(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     contoso.segment(3)
     stored = StoredNames()
     stored.look_again()
@@ -63,7 +63,7 @@ def test_nobody_else_is_offered_what_one_person_saw(workspace: Workspace, monkey
 
 
 @pytest.mark.usefixtures("workspace")
-def test_a_server_that_is_gone_leaves_what_was_seen(capfd: pytest.CaptureFixture[str]) -> None:
+def test_names_are_offered_after_the_server_is_gone(capfd: pytest.CaptureFixture[str]) -> None:
     contoso.segment(3)
     stored = StoredNames()
     stored.look_again()

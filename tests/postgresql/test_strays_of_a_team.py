@@ -1,4 +1,4 @@
-"""What a killed process left in the files of a team goes when it has died, and never while it lives."""
+"""Files that a killed process left in a team workspace are removed once it is dead, and never while it lives."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ci_magics.workspace.shared_folder import MARK
 from ci_magics.workspace.store import Workspace, _open, open_workspace
 from ci_magics.workspace.tables import file_chunks, file_contents, files, locks
 
-#: What a process writes before it is killed, or lives on.
+#: A program that writes a file, and is then killed or waits.
 BEGIN = """
 import os, signal, sys
 from ci_magics.workspace.store import open_workspace
@@ -55,7 +55,7 @@ KINDS = [
 def place(
     request: pytest.FixtureRequest, workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Path:
-    """The folder of the files, or an empty one where they are in the database."""
+    """Return the folder of the files, which stays empty if they are in the database."""
     del workspace
     store = tmp_path / "store"
     if getattr(request, "param", "database") == "folder":
@@ -72,8 +72,8 @@ def engine(workspace: Workspace) -> Iterator[Engine]:
     engine.dispose()
 
 
-def begun(kind: str, data: bytes, how: str) -> subprocess.Popen[bytes]:
-    """Let another process write; it is dead afterwards, or lives until its input ends."""
+def start_writer(kind: str, data: bytes, how: str) -> subprocess.Popen[bytes]:
+    """Start a process that writes a file; it is then killed, or lives until its input ends."""
     command = [sys.executable, "-c", BEGIN, kind, data.hex(), how]
     child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert child.stdout is not None
@@ -83,21 +83,21 @@ def begun(kind: str, data: bytes, how: str) -> subprocess.Popen[bytes]:
     return child
 
 
-def again() -> Workspace:
-    """Open the workspace as a process does that starts."""
+def reopen() -> Workspace:
+    """Open the workspace like a new process."""
     _open.cache_clear()
     return open_workspace()
 
 
 def holds(engine: Engine, place: Path, data: bytes) -> bool:
-    """Tell whether some bytes are in any file of the team."""
+    """Return whether some bytes are in any file of the team."""
     with engine.connect() as database:
         chunks = list(database.execute(select(file_chunks.c.content)).scalars())
     kept = [path.read_bytes() for path in place.iterdir() if path.name != MARK] if place.exists() else []
     return any(data in bytes(each) for each in [*chunks, *kept])
 
 
-def left(engine: Engine) -> list[int]:
+def row_counts(engine: Engine) -> list[int]:
     with engine.connect() as database:
         return [
             database.execute(select(func.count()).select_from(table)).scalar_one() for table in (files, file_contents)
@@ -105,32 +105,34 @@ def left(engine: Engine) -> list[int]:
 
 
 @pytest.mark.parametrize(("place", "kind"), KINDS, indirect=["place"])
-def test_it_goes_when_the_workspace_is_opened_after_a_kill(place: Path, engine: Engine, kind: str) -> None:
-    begun(kind, b"0123456789" * 10, "killed")
+def test_stray_file_is_removed_when_the_workspace_is_opened_after_a_kill(
+    place: Path, engine: Engine, kind: str
+) -> None:
+    start_writer(kind, b"0123456789" * 10, "killed")
     assert holds(engine, place, b"0123456789")
-    again()
+    reopen()
     assert not holds(engine, place, b"0123456789")
-    assert left(engine) == [0, 0]
+    assert row_counts(engine) == [0, 0]
     with engine.connect() as database:
         assert database.execute(select(locks.c.name)).all() == []
 
 
 @pytest.mark.parametrize(("place", "kind"), KINDS, indirect=["place"])
-def test_it_stays_while_its_writer_lives(place: Path, engine: Engine, kind: str) -> None:
-    child = begun(kind, b"0123456789" * 10, "lives")
+def test_file_stays_while_its_writer_lives(place: Path, engine: Engine, kind: str) -> None:
+    child = start_writer(kind, b"0123456789" * 10, "lives")
     try:
-        workspace = again()
+        workspace = reopen()
         purge(workspace=workspace)
         assert holds(engine, place, b"0123456789")
     finally:
         child.kill()
         child.communicate()
-    again()
+    reopen()
     assert not holds(engine, place, b"0123456789")
 
 
-def elsewhere(engine: Engine, seconds: int, data: bytes) -> None:
-    """Let a process on another machine have written, and have been heard of so long ago."""
+def write_elsewhere(engine: Engine, seconds: int, data: bytes) -> None:
+    """Add a file of a process on another machine, whose last heartbeat is so many seconds old."""
     now = datetime.now(UTC)
     with engine.begin() as database:
         database.execute(
@@ -149,20 +151,22 @@ def elsewhere(engine: Engine, seconds: int, data: bytes) -> None:
 
 
 @pytest.mark.parametrize(("seconds", "stays"), [(0, True), (100, True), (130, False)])
-def test_of_a_process_elsewhere_the_heartbeat_tells(place: Path, engine: Engine, seconds: int, stays: bool) -> None:
-    elsewhere(engine, seconds, b"0123456789")
-    again()
+def test_heartbeat_decides_whether_a_process_elsewhere_lives(
+    place: Path, engine: Engine, seconds: int, stays: bool
+) -> None:
+    write_elsewhere(engine, seconds, b"0123456789")
+    reopen()
     assert holds(engine, place, b"0123456789") is stays
-    assert left(engine) == ([1, 1] if stays else [0, 0])
+    assert row_counts(engine) == ([1, 1] if stays else [0, 0])
 
 
-def test_forgetting_watches_a_process_elsewhere_that_has_just_died(
+def test_erasure_watches_a_process_elsewhere_that_has_just_died(
     place: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(locking, "WATCH", 1.0)
     contoso.segment(300)
     data = bytes.fromhex(contoso.hash_of("p7@contoso.com"))
-    elsewhere(engine, 5, data)
+    write_elsewhere(engine, 5, data)
     with engine.connect() as database:
         assert database.execute(select(files.c.name).where(files.c.owner == "another")).scalar()
     assert forget(key="k7", show=lambda _: None).erased
@@ -170,11 +174,11 @@ def test_forgetting_watches_a_process_elsewhere_that_has_just_died(
     assert not holds(engine, place, b"never")
 
 
-def test_forgetting_leaves_what_a_process_elsewhere_is_writing(
+def test_erasure_keeps_what_a_process_elsewhere_is_writing(
     place: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     contoso.segment(300)
-    elsewhere(engine, 5, b"of somebody else")
+    write_elsewhere(engine, 5, b"of somebody else")
     asked: list[int] = []
     pause = locking.threading.Event.wait
 
@@ -184,7 +188,7 @@ def test_forgetting_leaves_what_a_process_elsewhere_is_writing(
             with engine.begin() as database:
                 database.execute(text("UPDATE locks SET beat = beat + 1 WHERE identity = 'another'"))
             return False
-        return pause(event, timeout)  # type: ignore[arg-type]  # the event that it was called of
+        return pause(event, timeout)  # type: ignore[arg-type]  # the event itself
 
     monkeypatch.setattr(locking.threading.Event, "wait", beating)
     assert forget(key="k7", show=lambda _: None).erased
@@ -194,14 +198,14 @@ def test_forgetting_leaves_what_a_process_elsewhere_is_writing(
 
 @pytest.mark.parametrize("place", ["database", "folder"], indirect=True)
 @pytest.mark.parametrize("kind", ["named", "unnamed"])
-def test_forgetting_leaves_no_hash_in_what_an_earlier_version_left(place: Path, engine: Engine, kind: str) -> None:
+def test_erasure_removes_hashes_from_strays_of_earlier_versions(place: Path, engine: Engine, kind: str) -> None:
     contoso.segment(300)
     data = bytes.fromhex(contoso.hash_of("p7@contoso.com"))
-    begun(kind, data, "killed")
+    start_writer(kind, data, "killed")
     with engine.begin() as database:
         for table in ("files", "file_contents"):
             database.execute(text(f"UPDATE {table} SET owner = ''"))
-    again()
+    reopen()
     assert holds(engine, place, data)
     assert forget(key="k7", show=lambda _: None).erased
     assert not holds(engine, place, data)

@@ -10,7 +10,7 @@ from ci_magics.workspace.transactions import change, read_transaction
 
 
 @pytest.fixture
-def counted(database_url: URL) -> Iterator[Engine]:
+def counts_table(database_url: URL) -> Iterator[Engine]:
     engine = create_engine(database_url)
     with engine.begin() as database:
         database.execute(text("CREATE TABLE counts (id INTEGER PRIMARY KEY, value INTEGER)"))
@@ -29,47 +29,47 @@ def values(engine: Engine) -> list[int]:
         return list(database.execute(text("SELECT value FROM counts ORDER BY id")).scalars())
 
 
-def test_a_change_that_came_in_between_is_not_overwritten(counted: Engine) -> None:
+def test_concurrent_change_is_not_overwritten(counts_table: Engine) -> None:
     tries = []
 
     def work(database: Connection) -> None:
         database.execute(text("SELECT 1 FROM counts"))
         if not tries:
-            change(counted, lambda other: add(other, 1))
+            change(counts_table, lambda other: add(other, 1))
         tries.append(None)
         add(database, 1)
 
-    change(counted, work)
-    assert (values(counted), len(tries)) == ([2, 0], 2)
+    change(counts_table, work)
+    assert (values(counts_table), len(tries)) == ([2, 0], 2)
 
 
-def test_a_reader_sees_one_moment(counted: Engine) -> None:
-    with read_transaction(counted) as database:
+def test_reader_sees_one_snapshot(counts_table: Engine) -> None:
+    with read_transaction(counts_table) as database:
         before = database.execute(text("SELECT sum(value) FROM counts")).scalar()
-        change(counted, lambda other: add(other, 1))
+        change(counts_table, lambda other: add(other, 1))
         assert database.execute(text("SELECT sum(value) FROM counts")).scalar() == before
-    assert values(counted) == [1, 0]
+    assert values(counts_table) == [1, 0]
 
 
-def test_a_change_that_never_ends_is_not_waited_for_without_end(
-    counted: Engine, monkeypatch: pytest.MonkeyPatch
+def test_change_gives_up_on_a_transaction_that_never_ends(
+    counts_table: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ci_magics.workspace.transactions.PATIENCE", 0.3)
     monkeypatch.setattr("ci_magics.workspace.transactions.LOCK_TIMEOUT", "50ms")
-    with counted.connect() as other:
-        add(other, 1)  # and no word more
+    with counts_table.connect() as other:
+        add(other, 1)  # and leaves the transaction open
         with pytest.raises(WorkspaceError, match="another program has locked its database"):
-            change(counted, lambda database: add(database, 1))
-        change(counted, lambda database: add(database, 2))
-    change(counted, lambda database: add(database, 1))
-    assert values(counted) == [1, 1]
+            change(counts_table, lambda database: add(database, 1))
+        change(counts_table, lambda database: add(database, 2))
+    change(counts_table, lambda database: add(database, 1))
+    assert values(counts_table) == [1, 1]
 
 
-def test_what_the_database_forbids_is_said_in_words(counted: Engine) -> None:
+def test_missing_right_is_explained(counts_table: Engine) -> None:
     def work(database: Connection) -> None:
         database.execute(text("SET LOCAL ROLE pg_monitor"))
         database.execute(text("UPDATE counts SET value = 5"))
 
     with pytest.raises(AccessError, match="database does not allow your user") as refused:
-        change(counted, work)
+        change(counts_table, work)
     assert "counts" not in str(refused.value)

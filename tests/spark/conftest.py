@@ -1,4 +1,4 @@
-"""A Spark of two executors' worth of threads, for all tests here."""
+"""A local Spark session, for all tests in this folder."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def people(spark: Any) -> Any:
     return spark.createDataFrame(PEOPLE)
 
 
-def test_the_first_unique_candidate_is_the_key(people: Any) -> None:
+def test_first_unique_candidate_is_the_key(people: Any) -> None:
     built = build_spark_segment("S", people)
     assert (built.segment.key, built.segment.rows) == ("Id", 4)
     assert build_segment("S", PEOPLE).segment.key == "Id"
@@ -55,7 +55,7 @@ def test_rows_are_not_numbered(people: Any, columns: list[str], words: str) -> N
     assert "no fixed order" in refused.value.next_step
 
 
-def test_the_key_asked_for_must_be_different_for_each(people: Any) -> None:
+def test_requested_key_must_be_unique(people: Any) -> None:
     with pytest.raises(SegmentError, match="The key column CustomerId has 1 empty value and 1 repeated value"):
         build_spark_segment("S", people, key="CustomerId")
     with pytest.raises(SegmentError, match="Did you mean 'CustomerId'"):
@@ -64,11 +64,11 @@ def test_the_key_asked_for_must_be_different_for_each(people: Any) -> None:
         build_spark_segment("S", people.selectExpr("EMail", "array(Id) AS Flags"), key="Flags")
 
 
-def test_uniqueness_is_judged_after_the_condition(people: Any) -> None:
+def test_uniqueness_is_checked_after_the_condition(people: Any) -> None:
     assert build_spark_segment("S", people, where="Id IN ('a', 'd')").segment.key == "CustomerId"
 
 
-def test_a_key_that_is_an_address_is_never_kept(people: Any, workspace: Workspace) -> None:
+def test_address_used_as_key_is_never_stored(people: Any, workspace: Workspace) -> None:
     made = ci.segment("S", people.select("EMail"), key="EMail")
     keys = workspace.snapshots.read(made.id)["key"].to_pylist()
     assert sorted(keys) == sorted(contoso.hash_of(each) for each in PEOPLE["EMail"])
@@ -88,7 +88,7 @@ def test_a_key_that_is_an_address_is_never_kept(people: Any, workspace: Workspac
         "false",
     ],
 )
-def test_a_condition_means_the_same_as_for_pandas(people: Any, workspace: Workspace, where: str) -> None:
+def test_condition_selects_the_same_rows_as_on_pandas(people: Any, workspace: Workspace, where: str) -> None:
     on_spark = ci.segment("Spark", people, where=where, key="Id")
     here = ci.segment("pandas", PEOPLE, where=where, key="Id")
     keys = [workspace.snapshots.read(each.id)["key"].to_pylist() for each in (on_spark, here)]
@@ -108,26 +108,26 @@ def test_a_condition_means_the_same_as_for_pandas(people: Any, workspace: Worksp
         ("", "The condition is empty"),
     ],
 )
-def test_a_wrong_condition_says_what_it_says_for_pandas(people: Any, where: str, words: str) -> None:
+def test_wrong_condition_gets_the_same_error_as_on_pandas(people: Any, where: str, words: str) -> None:
     with pytest.raises(SegmentError, match=words) as refused:
         build_spark_segment("S", people, where=where)
     assert "contoso" not in str(refused.value)
     assert refused.value.next_step
 
 
-def test_names_that_differ_in_case_only_are_refused_by_sql_alone(people: Any) -> None:
+def test_names_that_differ_only_in_case_are_refused_only_by_sql(people: Any) -> None:
     frame = people.selectExpr("Id", "EMail AS email", "Country AS Email")
     with pytest.raises(SegmentError, match="cannot tell the columns email and Email apart"):
         build_spark_segment("S", frame, email="email", where="true")
     assert build_spark_segment("S", frame, email="email").segment.email == "email"
 
 
-def test_addresses_must_be_texts(people: Any) -> None:
+def test_addresses_must_be_text(people: Any) -> None:
     with pytest.raises(SegmentError, match="EMail holds double values, not e-mail addresses"):
         build_spark_segment("S", people.selectExpr("Id", "TotalSpend AS EMail"))
 
 
-def test_an_executor_needs_little_of_the_package(people: Any) -> None:
+def test_executor_imports_little_of_the_package(people: Any) -> None:
     built = build_spark_segment("S", people, where="TotalSpend > 0")
     pipeline = built.pipeline
 

@@ -1,4 +1,4 @@
-"""Keys of a Spark frame meet those of others by value; values are bound in its condition; a status is a consent."""
+"""Keys of Spark frames match other keys by value; conditions have parameters; a status column can mean consent."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ LISTS: dict[str, Any] = {
     "int32": pd.array([1001, 1002], dtype="Int32"),
     "Decimal": [Decimal("1001.00"), Decimal("1002.00")],
 }
-#: How Spark may hold the keys of the whole.
+#: Types in which Spark can hold whole-number keys.
 WHOLES = ("CAST(Id AS BIGINT)", "CAST(Id AS DOUBLE)", "CAST(Id AS DECIMAL(20, 2))", "CAST(CAST(Id AS INT) AS STRING)")
 
 
 def quietly(_sentence: str) -> None:
-    """Nobody listens."""
+    """Show nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -37,28 +37,28 @@ def people(spark: Any) -> Any:
     return spark.createDataFrame(pd.DataFrame({"Id": IDS, "EMail": MAILS, "Spend": range(len(IDS))}))
 
 
-def listed(kind: str) -> Any:
+def exclusion_list(kind: str) -> Any:
     return pd.DataFrame({"Id": LISTS[kind], "EMail": ["x1@fabrikam.com", "x2@fabrikam.com"]})
 
 
 @pytest.mark.usefixtures("workspace")
 @pytest.mark.parametrize("whole", WHOLES)
-def test_an_exclusion_list_of_any_type_excludes(people: Any, spark: Any, whole: str) -> None:
+def test_exclusion_list_with_keys_of_any_type_excludes(people: Any, spark: Any, whole: str) -> None:
     ci.segment("Big", people.selectExpr(f"{whole} AS Id", "EMail"), key="Id", show=quietly)
     for kind in LISTS:
-        ci.segment("Out", listed(kind), key="Id", show=quietly)
+        ci.segment("Out", exclusion_list(kind), key="Id", show=quietly)
         assert ci.overlap("Big", "Out").shared == 2, kind
         assert ci.segment("Rest", rule="'Big' and not 'Out'", show=quietly).rows == 38, kind
-    out = spark.createDataFrame(listed("float")).selectExpr("CAST(Id AS DECIMAL(12, 3)) AS Id", "EMail")
+    out = spark.createDataFrame(exclusion_list("float")).selectExpr("CAST(Id AS DECIMAL(12, 3)) AS Id", "EMail")
     ci.segment("Out", out, key="Id", show=quietly)
     assert ci.overlap("Big", "Out").shared == 2
 
 
 @pytest.mark.usefixtures("workspace")
-def test_an_export_leaves_out_who_is_excluded(people: Any, emulator: RunningEmulator) -> None:
+def test_export_omits_excluded_people(people: Any, emulator: RunningEmulator) -> None:
     contoso.connect()
     ci.segment("Big", people.select("Id", "EMail"), key="Id", show=quietly)
-    ci.segment("Out", listed("Decimal"), key="Id", show=quietly)
+    ci.segment("Out", exclusion_list("Decimal"), key="Id", show=quietly)
     contoso.export("Big", exclude=["Out"])
     assert emulator.members("Big") == REST
 
@@ -73,12 +73,12 @@ def test_an_export_leaves_out_who_is_excluded(people: Any, emulator: RunningEmul
         ("$nothing IS NULL AND Spend < $most", {"nothing": None, "most": 5.5}, 6),
     ],
 )
-def test_a_value_is_bound_in_a_condition(people: Any, where: str, values: dict[str, Any], count: int) -> None:
+def test_value_is_bound_in_a_condition(people: Any, where: str, values: dict[str, Any], count: int) -> None:
     assert ci.segment("S", people, where=where, parameters=values, allow_empty=True, show=quietly).rows == count
 
 
 @pytest.mark.usefixtures("workspace")
-def test_a_value_is_bound_in_a_rule(people: Any) -> None:
+def test_value_is_bound_in_a_rule(people: Any) -> None:
     assert ci.segment("S", people, rule="Spend >= $least", parameters={"least": 30}, show=quietly).rows == 10
     with pytest.raises(SegmentError, match=r"no value for \$least"):
         ci.segment("S", people, where="Spend > $least")
@@ -95,7 +95,7 @@ STATES = {
 
 @pytest.mark.usefixtures("workspace")
 @pytest.mark.parametrize("kind", STATES)
-def test_a_status_is_a_consent_if_its_values_are(spark: Any, kind: str) -> None:
+def test_status_is_a_consent_if_all_its_values_are(spark: Any, kind: str) -> None:
     values, counts = STATES[kind]
     frame = pd.DataFrame({"Id": IDS[:4], "EMail": MAILS[:4], "Status": values})
     on_spark = ci.segment("Spark", spark.createDataFrame(frame), show=quietly).consent

@@ -41,7 +41,7 @@ def people(spark: Any) -> Any:
         'Country equals "it\'s"',
     ],
 )
-def test_a_rule_means_the_same_as_for_pandas(people: Any, workspace: Workspace, rule: str) -> None:
+def test_rule_selects_the_same_rows_as_on_pandas(people: Any, workspace: Workspace, rule: str) -> None:
     on_spark = ci.segment("Spark", people, rule=rule)
     here = ci.segment("pandas", PEOPLE, rule=rule)
     keys = [workspace.snapshots.read(each.id)["key"].to_pylist() for each in (on_spark, here)]
@@ -58,12 +58,12 @@ def test_a_rule_means_the_same_as_for_pandas(people: Any, workspace: Workspace, 
         ("TotalSpend > 5 and TotalSpend < 3", "can never be true"),
     ],
 )
-def test_what_is_wrong_with_a_rule_is_said_before_spark_reads(people: Any, rule: str, words: str) -> None:
+def test_mistake_in_a_rule_is_reported_before_spark_reads(people: Any, rule: str, words: str) -> None:
     with pytest.raises(SegmentError, match=words):
         ci.segment("S", people, rule=rule)
 
 
-def test_earlier_segments_are_joined_afterwards(people: Any, workspace: Workspace) -> None:
+def test_earlier_segments_are_combined_after_the_spark_segment(people: Any, workspace: Workspace) -> None:
     ci.segment("Big", PEOPLE, rule="TotalSpend > 500")
     with pytest.raises(SegmentError, match="A rule on a Spark frame cannot use the segment 'Big'") as refused:
         ci.segment("S", people, rule="Country equals nl and 'Big'")
@@ -73,11 +73,11 @@ def test_earlier_segments_are_joined_afterwards(people: Any, workspace: Workspac
     assert workspace.snapshots.read(joined.id)["key"].to_pylist() == ["b"]
 
 
-def test_a_rule_and_a_condition_are_one_too_many(people: Any) -> None:
+def test_rule_and_condition_cannot_be_combined(people: Any) -> None:
     with pytest.raises(ArgumentError, match="not with both"):
         ci.segment("S", people, rule="TotalSpend > 5", where="TotalSpend > 5")
 
 
-def test_the_day_is_the_same_on_every_executor(people: Any) -> None:
+def test_today_is_the_same_on_every_executor(people: Any) -> None:
     recent = PEOPLE.assign(Joined=pd.Timestamp(dt.date.today()))  # noqa: DTZ011 - the calendar of this machine
     assert ci.segment("S", people.sparkSession.createDataFrame(recent), rule="Joined within the last 1 days").rows == 5
