@@ -1,4 +1,4 @@
-"""A shell without a notebook: no history, nothing of the person's own settings."""
+"""An IPython shell without a notebook: no history, and none of the user's settings."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from ci_magics.notebook.stored_names import StoredNames
 
 @pytest.fixture(autouse=True)
 def _reads_as_notebook(_reads_as_python: None) -> None:
-    """Forms are in a notebook with the magics, however a test makes them."""
+    """Word errors as in a notebook with magics, however a test creates a form."""
     set_reader(Reader.NOTEBOOK)
 
 
 class Notebook:
-    """Runs cells as a notebook does."""
+    """Runs cells like a notebook."""
 
     def __init__(self, shell: InteractiveShell) -> None:
         self.shell = shell
@@ -37,7 +37,7 @@ class Notebook:
 
     @property
     def stored(self) -> StoredNames:
-        """What Tab knows of the workspace."""
+        """The names that Tab completion knows of the workspace."""
         (magics,) = (each for each in self.shell.configurables if isinstance(each, CiMagics))
         return magics.stored
 
@@ -48,7 +48,7 @@ class Notebook:
         return result.result
 
     def fail(self, cell: str) -> CiError:
-        """Run a cell that must fail with an error of ours, and return it."""
+        """Run a cell that must fail with an error of ci-magics, and return the error."""
         error = self.shell.run_cell(cell).error_in_exec
         assert isinstance(error, CiError), error
         return error
@@ -65,12 +65,12 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Interacti
     yield shell
     ci_magics.unload_ipython_extension(shell)
     InteractiveShell.clear_instance()
-    atexit.unregister(shell.atexit_operations)  # which would keep the shell, and all that is in it, until the last test
+    atexit.unregister(shell.atexit_operations)  # it would keep the shell alive until the last test
 
 
 @pytest.fixture
 def notebook(shell: InteractiveShell, workspace: object) -> Notebook:
-    """A notebook in which the extension is loaded and a frame is at hand."""
+    """Return a notebook with the extension loaded and a frame of customers."""
     assert workspace is not None
     notebook = Notebook(shell)
     notebook.run("%load_ext ci_magics")

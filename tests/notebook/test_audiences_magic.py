@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def filled(notebook: Notebook, emulator: RunningEmulator) -> Notebook:
-    """A notebook, and a list with three members."""
+    """Return a notebook, with an audience of three members."""
     del emulator
     contoso.connect()
     contoso.export(contoso.segment(3))
     return notebook
 
 
-def test_lists_are_shown_renamed_emptied_and_deleted(filled: Notebook, emulator: RunningEmulator) -> None:
+def test_audiences_are_listed_renamed_emptied_and_deleted(filled: Notebook, emulator: RunningEmulator) -> None:
     assert filled.run('%ci_audiences "Contoso EU"').names() == ["All"]
     assert filled.run("%ci_audiences").names() == ["All"]
     assert filled.run("%ci_audiences rename All Everybody --confirm All").names() == ["Everybody"]
@@ -52,16 +52,14 @@ def test_lists_are_shown_renamed_emptied_and_deleted(filled: Notebook, emulator:
         ("rename All --to X", "%ci_audiences rename has no option --to"),
     ],
 )
-def test_a_line_that_is_not_whole_changes_nothing(
-    filled: Notebook, emulator: RunningEmulator, line: str, words: str
-) -> None:
+def test_incomplete_line_changes_nothing(filled: Notebook, emulator: RunningEmulator, line: str, words: str) -> None:
     error = filled.fail(f"%ci_audiences {line}")
     assert isinstance(error, ArgumentError | NotFoundError)
     assert words in str(error)
     assert len(emulator.members("All")) == 3
 
 
-def test_without_a_name_there_must_be_one_connection(
+def test_connection_can_be_omitted_only_if_there_is_one(
     notebook: Notebook, emulator: RunningEmulator, as_user: Callable[..., Workspace]
 ) -> None:
     del emulator

@@ -1,4 +1,4 @@
-"""``$name`` in the line of a magic, and in Python: one segment, whatever it is read from."""
+"""``$name`` in a magic and parameters in Python give the same segment, from any source."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ LINES: list[tuple[str, dict[str, Any], int]] = [
 
 @pytest.fixture(params=["frame", "parquet", "csv"])
 def frame(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """What stands behind the segment's name: a variable, or a path."""
+    """Return the argument after the segment's name: a variable, or a path."""
     path = tmp_path / f"customers.{request.param}"
     if request.param == "parquet":
         CUSTOMERS.to_parquet(path)
@@ -53,7 +53,7 @@ def frame(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.mark.matrix
 @pytest.mark.parametrize(("options", "values", "rows"), LINES)
-def test_a_line_binds_the_values_of_its_names(
+def test_magic_binds_values_of_variables(
     notebook: Notebook, frame: str, options: str, values: dict[str, Any], rows: int
 ) -> None:
     notebook.variables.update(values, people=CUSTOMERS)
@@ -63,7 +63,7 @@ def test_a_line_binds_the_values_of_its_names(
     )
 
 
-def test_python_binds_them_too_and_the_definition_keeps_the_values(tmp_path: Path) -> None:
+def test_python_binds_parameters_and_the_definition_stores_their_values(tmp_path: Path) -> None:
     CUSTOMERS.to_parquet(tmp_path / "c.parquet")
     path = str(tmp_path / "c.parquet")
     made = ci.segment("A", path, where="TotalSpend > $least AND Country <> $c", parameters={"least": 500, "c": "DE"})
@@ -73,7 +73,7 @@ def test_python_binds_them_too_and_the_definition_keeps_the_values(tmp_path: Pat
     assert ci.segments.refresh("B").rows == 2
 
 
-def test_no_address_is_kept_in_a_definition(tmp_path: Path) -> None:
+def test_definition_contains_no_address(tmp_path: Path) -> None:
     CUSTOMERS.to_parquet(tmp_path / "c.parquet")
     for given in ({"where": "EMail = $who"}, {"rule": "EMail equals $who"}):
         made = ci.segment("A", str(tmp_path / "c.parquet"), **given, parameters={"who": "a@contoso.com"})
@@ -85,14 +85,14 @@ def test_no_address_is_kept_in_a_definition(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("options", ['--where "TotalSpend > $leest"', '--rule "TotalSpend > $leest"'])
-def test_a_name_that_is_no_variable_gets_the_nearest(notebook: Notebook, options: str) -> None:
+def test_unknown_variable_suggests_the_nearest(notebook: Notebook, options: str) -> None:
     notebook.variables.update(people=CUSTOMERS, least=1)
     error = notebook.fail(f"%ci_segment A people {options}")
     assert isinstance(error, NotFoundError)
     assert error.sentence == "There is no variable leest for $leest. Did you mean $least?"
 
 
-def test_a_value_that_changed_makes_another_segment(notebook: Notebook) -> None:
+def test_changed_value_makes_a_new_version(notebook: Notebook) -> None:
     notebook.variables.update(people=CUSTOMERS, least=500)
     line = '%ci_segment A people --where "TotalSpend > $least" # the big ones'
     first, again = notebook.run(line), notebook.run(line)

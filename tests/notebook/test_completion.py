@@ -1,4 +1,4 @@
-"""What Tab offers in the line of a magic."""
+"""Tab completion in the line of a magic."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BARE = {"text", "new name", "secret", "json"}
 
 
 def offered(notebook: Notebook, cell: str) -> list[str]:
-    """Return the cells that come of each completion at the cursor; at the end unless marked."""
+    """Return the cells after each completion at the cursor, which is at the end unless marked."""
     before, _, after = cell.partition(CURSOR)
     found = completions(notebook, before + after, len(before))
     return [(before + after)[: each.start] + each.text + (before + after)[each.end :] for each in found]
@@ -46,7 +46,7 @@ def completions(notebook: Notebook, cell: str, place: int) -> list[Completion]:
 
 @pytest.fixture
 def filled(notebook: Notebook) -> Notebook:
-    """A notebook with two segments, a variable of each kind, and a frame of each kind."""
+    """Return a notebook with two segments, and variables and frames of each kind."""
     notebook.run("big = %ci_segment 'Big spenders' customers --where 'TotalSpend > 250'")
     notebook.run("%ci_segment lapsed customers --quiet")
     notebook.variables["people"] = pl.DataFrame({"EMail": ["jan@contoso.com"], "First name": ["Jan"]})
@@ -55,7 +55,7 @@ def filled(notebook: Notebook) -> Notebook:
 
 
 @pytest.mark.parametrize("magic", MAGICS, ids=lambda magic: magic.command.name)
-def test_every_option_of_every_magic_is_offered_once(notebook: Notebook, magic: Any) -> None:
+def test_every_option_of_a_magic_is_completed_once(notebook: Notebook, magic: Any) -> None:
     names = [option.name for option in magic.command.options]
     assert words(notebook, f"{magic.command.name} -") == [*names, "--help"]
     given = next(option for option in magic.command.options if option.value is None and not option.repeatable)
@@ -63,7 +63,7 @@ def test_every_option_of_every_magic_is_offered_once(notebook: Notebook, magic: 
 
 
 @pytest.mark.parametrize("magic", MAGICS, ids=lambda magic: magic.command.name)
-def test_every_choice_of_every_option_is_offered(notebook: Notebook, magic: Any) -> None:
+def test_every_choice_of_an_option_is_completed(notebook: Notebook, magic: Any) -> None:
     for option in magic.command.options:
         if option.choices:
             assert words(notebook, f"{magic.command.name} {option.name} ") == list(option.choices)
@@ -73,7 +73,7 @@ def test_every_choice_of_every_option_is_offered(notebook: Notebook, magic: Any)
 
 
 @pytest.mark.parametrize("magic", MAGICS, ids=lambda magic: magic.command.name)
-def test_every_kind_of_word_is_known(magic: Any) -> None:
+def test_every_kind_of_word_has_completions(magic: Any) -> None:
     commands = [magic.command, *magic.verbs().values()]
     kinds = {each.kind for command in commands for each in (*command.options, *command.positionals)}
     assert kinds <= set(KINDS) | BARE
@@ -82,7 +82,7 @@ def test_every_kind_of_word_is_known(magic: Any) -> None:
 @pytest.mark.parametrize(
     "form", ["%ci_preview ", "x = %ci_preview ", "if True:\n    found = %ci_preview ", "  %ci_preview "]
 )
-def test_names_are_offered_wherever_a_magic_stands(filled: Notebook, form: str) -> None:
+def test_names_are_completed_in_every_form_of_a_magic(filled: Notebook, form: str) -> None:
     assert words(filled, form)[:3] == ['"Big spenders"', "lapsed", "big"]
     assert words(filled, f"{form}Big") == ['"Big spenders"', "big"]
 
@@ -113,36 +113,36 @@ def test_names_are_offered_wherever_a_magic_stands(filled: Notebook, form: str) 
         ("%ci_export 'Big spenders' --email E", "%ci_export 'Big spenders' --email EMail"),
     ],
 )  # fmt: skip
-def test_a_word_is_completed_as_it_must_be_written(filled: Notebook, cell: str, becomes: str) -> None:
+def test_word_is_completed_with_the_necessary_quotes(filled: Notebook, cell: str, becomes: str) -> None:
     assert becomes in offered(filled, cell)
     assert len(offered(filled, cell)) <= 2
 
 
-def test_what_is_completed_is_understood(filled: Notebook) -> None:
+def test_completed_line_is_understood(filled: Notebook) -> None:
     (cell,) = offered(filled, "%ci_preview spend")
     assert filled.run(cell).segments[0].name == "Big spenders"
 
 
 @pytest.mark.parametrize("name", ["It's", 'a "b" c', "Zwölf", "-x", "a=b", "{x}", "$y"])
-def test_any_name_is_written_so_that_it_is_read_again(notebook: Notebook, name: str) -> None:
+def test_completed_name_is_read_back(notebook: Notebook, name: str) -> None:
     ci.segment(name, notebook.variables["customers"])
     for begun in ("%ci_preview ", '%ci_preview "', "%ci_preview '"):
         cells = [cell for cell in offered(notebook, begun) if "--" not in cell]
         assert [each.name for each in notebook.run(cells[0]).segments] == [name]
 
 
-def test_columns_of_a_frame_that_must_ask_are_not_asked_for(notebook: Notebook) -> None:
+def test_columns_that_need_a_query_are_not_completed(notebook: Notebook) -> None:
     notebook.variables["far"] = pl.scan_csv("there-is-no-such-file.csv")
     assert "far" in words(notebook, "%ci_segment A ")
     assert not [each for each in words(notebook, "%ci_segment A far --email ") if each.startswith("EM")]
 
 
-def test_a_column_without_a_name_is_left_out(notebook: Notebook) -> None:
+def test_column_without_a_name_is_left_out(notebook: Notebook) -> None:
     notebook.variables["odd"] = pd.DataFrame({5: [1], "EMail": ["jan@contoso.com"]})
     assert words(notebook, "%ci_segment A odd --key ") == ["EMail"]
 
 
-def test_files_are_offered(notebook: Notebook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_are_completed(notebook: Notebook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "keys of mine").mkdir()
     (tmp_path / "keys.csv").touch()
@@ -151,7 +151,7 @@ def test_files_are_offered(notebook: Notebook, tmp_path: Path, monkeypatch: pyte
     assert words(notebook, '%ci_segments download A "keys of mine/o') == ['"keys of mine/one.csv"']
 
 
-def test_connections_audiences_and_interrupted_runs(filled: Notebook, emulator: RunningEmulator) -> None:
+def test_connections_audiences_and_interrupted_runs_are_completed(filled: Notebook, emulator: RunningEmulator) -> None:
     assert emulator.audiences() == {}
     connect()
     filled.run("%ci_export 'Big spenders' --to 'Contoso EU' --quiet")
@@ -164,29 +164,29 @@ def test_connections_audiences_and_interrupted_runs(filled: Notebook, emulator: 
     assert words(filled, '%ci_audiences empty "Contoso EU" B') == ['"Big spenders"']
 
 
-def test_roles_and_users_are_offered_to_share_with(filled: Notebook, workspace: Workspace) -> None:
+def test_roles_and_users_are_completed_for_sharing(filled: Notebook, workspace: Workspace) -> None:
     give_role(workspace, "ann", "contributor")
     assert words(filled, "%ci_connect A --share con") == ["contributor"]
     assert words(filled, "%ci_connect A --share an") == ["ann"]
 
 
-def test_where_nothing_is_known_nothing_is_offered(filled: Notebook) -> None:
+def test_unknown_values_have_no_completions(filled: Notebook) -> None:
     for cell in ("%ci_connect A --tenant ", "%ci_export --resume ", "%ci_segments rename lapsed num"):
         assert words(filled, cell) == []
 
 
-def test_an_expression_is_completed_as_python(filled: Notebook) -> None:
+def test_expression_is_completed_as_python(filled: Notebook) -> None:
     assert "number" in " ".join(words(filled, "%ci_preview {num"))
 
 
-def test_elsewhere_nothing_changes(filled: Notebook) -> None:
+def test_other_code_is_completed_as_before(filled: Notebook) -> None:
     for cell in ("numb", "%ci_pre", "# %ci_preview Big", "print('%ci_preview Big", "%time numb", "%ci_nothing Big"):
         assert '"Big spenders"' not in words(filled, cell), cell
     assert "number" in words(filled, "numb")
     assert words(filled, "%ci_pre") == ["%ci_preview"]
 
 
-def test_completing_asks_nobody(filled: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_completion_sends_no_request(filled: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_args: object, **_named: object) -> None:
         raise AssertionError("the network was used")
 
@@ -198,7 +198,7 @@ def test_completing_asks_nobody(filled: Notebook, monkeypatch: pytest.MonkeyPatc
             words(filled, f"{magic.command.name} {option}")
 
 
-def test_a_workspace_that_cannot_be_read_offers_nothing(
+def test_unreadable_workspace_has_no_completions(
     notebook: Notebook, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("CI_MAGICS_WORKSPACE", "nonsense://there")

@@ -29,7 +29,7 @@ def form(emulator: RunningEmulator, workspace: Workspace) -> ConnectForm:
     return ConnectForm(workspace, moment=0)
 
 
-def test_a_pasted_address_gives_the_ids_and_the_account_is_shown(form: ConnectForm) -> None:
+def test_pasted_address_gives_the_ids_and_shows_the_account(form: ConnectForm) -> None:
     form.value = {"url": ADDRESS}
     form.wait()
     assert (form.value["customer_id"], form.value["account_id"]) == ("222", "111")
@@ -42,18 +42,18 @@ def test_a_pasted_address_gives_the_ids_and_the_account_is_shown(form: ConnectFo
     assert form.account_view.value == ""
 
 
-def test_an_address_without_ids_is_said_at_once(form: ConnectForm) -> None:
+def test_address_without_ids_is_reported_at_once(form: ConnectForm) -> None:
     form.value = {"url": "https://example.com/"}
     assert "neither cid= nor aid=" in form.sentence
 
 
-def test_both_consents_are_read_in_full(form: ConnectForm) -> None:
+def test_both_consents_are_shown_in_full(form: ConnectForm) -> None:
     shown = "".join(each.value for each in form._fields.consents.children if isinstance(each.value, str))
     assert DATA_PRIVACY_TEXT in shown
     assert TERMS_TEXT in shown
 
 
-def test_a_connection_is_saved_with_its_consents(form: ConnectForm, workspace: Workspace) -> None:
+def test_connection_is_saved_with_its_consents(form: ConnectForm, workspace: Workspace) -> None:
     form.value = {"name": "Contoso <b>", "url": ADDRESS, **BOTH}
     form.save_button.click()
     form.wait()
@@ -64,13 +64,13 @@ def test_a_connection_is_saved_with_its_consents(form: ConnectForm, workspace: W
     assert form.value["existing"] == "Contoso <b>"
 
 
-def test_without_consent_it_is_saved_and_says_what_is_missing(form: ConnectForm) -> None:
+def test_connection_without_consent_is_saved_with_a_hint(form: ConnectForm) -> None:
     form.value = {"name": "Contoso", **IDS, "accept_terms": True}
     form.save()
     assert "Nothing can be sent before somebody agrees to data privacy and compliance." in form.sentence
 
 
-def test_the_accounts_that_the_signed_in_user_may_use_are_offered(form: ConnectForm, workspace: Workspace) -> None:
+def test_accounts_of_the_signed_in_user_are_offered(form: ConnectForm, workspace: Workspace) -> None:
     offered = form._fields.accounts
     assert offered.layout.display == "none"
     form.accounts_button.click()
@@ -86,7 +86,7 @@ def test_the_accounts_that_the_signed_in_user_may_use_are_offered(form: ConnectF
     assert offered.value == "111"
     form.value = {"account_id": "11"}
     assert offered.value == ""
-    form.value = {"environment": "sandbox"}  # where the same person may use others
+    form.value = {"environment": "sandbox"}  # where the same user has other accounts
     assert offered.layout.display == "none"
     form.wait()
     assert workspace.connections.names() == []
@@ -95,7 +95,7 @@ def test_the_accounts_that_the_signed_in_user_may_use_are_offered(form: ConnectF
 
 @pytest.mark.parametrize("consents", [{}, {"accept_terms": True}, BOTH])
 @pytest.mark.parametrize("ids", [("222", "999"), ("333", "111"), ("111", "222")])
-def test_an_account_that_does_not_exist_is_not_saved(
+def test_unknown_account_is_not_saved(
     form: ConnectForm, workspace: Workspace, ids: tuple[str, str], consents: dict[str, bool]
 ) -> None:
     form.value = {"name": "Contoso", "customer_id": ids[0], "account_id": ids[1], **consents}
@@ -114,14 +114,14 @@ def test_an_account_that_does_not_exist_is_not_saved(
     form.wait()
 
 
-def test_an_account_that_nobody_could_check_is_saved_and_says_so(form: ConnectForm) -> None:
+def test_account_that_cannot_be_checked_is_saved_with_a_hint(form: ConnectForm) -> None:
     form.value = {"name": "Contoso", **IDS, "environment": "sandbox"}
     form.save()
     assert "Whether its account exists was not checked yet." in form.sentence
     form.wait()
 
 
-def test_a_test_saves_nothing(form: ConnectForm, workspace: Workspace) -> None:
+def test_button_saves_nothing(form: ConnectForm, workspace: Workspace) -> None:
     form.value = IDS
     form.test_button.click()
     form.wait()
@@ -139,15 +139,15 @@ def test_a_test_saves_nothing(form: ConnectForm, workspace: Workspace) -> None:
         ({"name": "X", "customer_id": "111", "account_id": "222", "agree": True}, "are swapped"),
     ],
 )
-def test_what_is_wrong_is_said(form: ConnectForm, choices: dict[str, Any], words: str) -> None:
+def test_invalid_choices_are_explained(form: ConnectForm, choices: dict[str, Any], words: str) -> None:
     form.value = choices
     with pytest.raises((ArgumentError, ConnectionSetupError), match=words):
         form.save()
     form.wait()
 
 
-def test_a_connection_is_changed(form: ConnectForm, workspace: Workspace) -> None:
-    ci.connect("Contoso", **IDS, **BOTH)  # type: ignore[arg-type]  # texts and switches apart
+def test_connection_is_changed(form: ConnectForm, workspace: Workspace) -> None:
+    ci.connect("Contoso", **IDS, **BOTH)  # type: ignore[arg-type]  # texts and switches have different types
     form.refresh()
     form.value = {"existing": "Contoso"}
     assert (form.value["name"], form.value["account_id"], form.value["agree"]) == ("Contoso", "111", True)
@@ -182,7 +182,7 @@ def test_consents_are_withdrawn(form: ConnectForm, workspace: Workspace) -> None
     form.wait()
 
 
-def test_a_connection_that_is_gone_is_named(form: ConnectForm, workspace: Workspace) -> None:
+def test_deleted_connection_is_named(form: ConnectForm, workspace: Workspace) -> None:
     form.value = {"name": "Contoso", **IDS, **BOTH}
     form.save()
     workspace.connections.remove(workspace.connections["Contoso"].id)
@@ -192,7 +192,7 @@ def test_a_connection_that_is_gone_is_named(form: ConnectForm, workspace: Worksp
 
 
 @pytest.mark.parametrize("more", [{}, {"share": ["administrator", "viewer"], "flow": "env"}, {"agree": True}])
-def test_the_code_makes_the_same_connection(form: ConnectForm, workspace: Workspace, more: dict[str, Any]) -> None:
+def test_code_makes_the_same_connection(form: ConnectForm, workspace: Workspace, more: dict[str, Any]) -> None:
     form.value = {"name": 'It\'s "ours"', **IDS, **more}
     arguments = parsed(form.code.magic)
     assert [word.text for word in arguments.words] == ['It\'s "ours"']
@@ -206,7 +206,7 @@ def test_the_code_makes_the_same_connection(form: ConnectForm, workspace: Worksp
 
 
 class Person:
-    """Sees the code in the form, and answers."""
+    """Reads the device code from the form, and enters it."""
 
     def __init__(self, form: ConnectForm) -> None:
         self.seen = threading.Event()
@@ -226,7 +226,7 @@ def person(form: ConnectForm, monkeypatch: pytest.MonkeyPatch) -> Person:
     return Person(form)
 
 
-def test_a_code_is_shown_large_and_copyable_until_somebody_signs_in(
+def test_device_code_is_shown_until_somebody_signs_in(
     form: ConnectForm, person: Person, emulator: RunningEmulator
 ) -> None:
     form.value = {"name": "Contoso", **IDS, **BOTH, "flow": "device"}
@@ -242,7 +242,7 @@ def test_a_code_is_shown_large_and_copyable_until_somebody_signs_in(
     assert (form.sign_in_view.value, form.cancel_button.layout.display) == ("", "none")
 
 
-def test_a_sign_in_is_canceled(form: ConnectForm, person: Person, workspace: Workspace) -> None:
+def test_sign_in_can_be_canceled(form: ConnectForm, person: Person, workspace: Workspace) -> None:
     form.value = {"name": "Contoso", **IDS, **BOTH, "flow": "device"}
     form.save_button.click()
     assert person.seen.wait(20)
@@ -254,10 +254,10 @@ def test_a_sign_in_is_canceled(form: ConnectForm, person: Person, workspace: Wor
         person.prompt.require_going_on()
 
 
-def test_a_sign_in_in_the_browser_is_canceled_too(
+def test_browser_sign_in_can_be_canceled(
     form: ConnectForm, person: Person, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("msal.oauth2cli.authcode._browse", lambda _uri, **_options: True)  # and nobody signs in there
+    monkeypatch.setattr("msal.oauth2cli.authcode._browse", lambda _uri, **_options: True)  # nobody signs in there
     form.value = {"name": "Contoso", **IDS, **BOTH, "flow": "browser"}
     form.save_button.click()
     assert person.seen.wait(20)
@@ -270,36 +270,34 @@ def test_a_sign_in_in_the_browser_is_canceled_too(
     assert workspace.connections.names() == []
 
 
-def typed(form: ConnectForm, token: str) -> None:
-    """Type a developer token, as the page sends it."""
+def type_token(form: ConnectForm, token: str) -> None:
+    """Enter a developer token, as the page sends it."""
     form._fields.token.hear(None, {"secret": token}, [])
 
 
-def test_the_developer_token_goes_to_the_keyring_and_nowhere_else(
-    form: ConnectForm, kept: dict[tuple[str, str], str]
-) -> None:
+def test_developer_token_is_stored_only_in_the_keyring(form: ConnectForm, kept: dict[tuple[str, str], str]) -> None:
     entry = form._fields.token
     assert entry.layout.display == "none"
     form.value = {"name": "Contoso", **IDS, "environment": "production"}
     assert entry.layout.display is None
-    typed(form, "TOKEN-OF-MINE")
+    type_token(form, "TOKEN-OF-MINE")
     assert "TOKEN-OF-MINE" not in f"{entry.get_state()} {form.code} {form.value} {form!r} {form.summary}"
-    saved = form.save()  # without consent nobody is asked, so that nothing is sent
+    saved = form.save()  # without consent, nothing is sent
     assert kept == {("ci-magics", saved.id): "TOKEN-OF-MINE"}
     assert entry.secret == ""
     assert developer_token(saved, print, ask=False) == "TOKEN-OF-MINE"
-    typed(form, "ANOTHER")
+    type_token(form, "ANOTHER")
     form.save()
     assert kept == {("ci-magics", saved.id): "ANOTHER"}
     form.save()
     assert kept == {("ci-magics", saved.id): "ANOTHER"}
 
 
-def test_a_developer_token_with_which_nothing_works_is_not_kept(
+def test_developer_token_that_fails_is_not_stored(
     form: ConnectForm, workspace: Workspace, kept: dict[tuple[str, str], str]
 ) -> None:
     form.value = {"name": "Contoso", **IDS, **BOTH, "environment": "production"}
-    typed(form, "WRONG")
+    type_token(form, "WRONG")
     with pytest.raises(ConnectionSetupError, match="no client id"):
         form.save()
     with pytest.raises(ConnectionSetupError, match="no client id"):
@@ -308,7 +306,7 @@ def test_a_developer_token_with_which_nothing_works_is_not_kept(
     assert workspace.connections.names() == []
 
 
-def test_no_token_is_in_the_form(form: ConnectForm, emulator: RunningEmulator) -> None:
+def test_form_contains_no_token(form: ConnectForm, emulator: RunningEmulator) -> None:
     form.value = {"name": "Contoso", **IDS, **BOTH}
     form.save()
     form.wait()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("emulator")
 
 
-def test_a_connection_is_edited_agreed_to_and_shared(notebook: Notebook) -> None:
+def test_connection_is_edited_agreed_to_and_shared(notebook: Notebook) -> None:
     contoso.connect()
     changed = notebook.run('%ci_connections edit "Contoso EU" --account-id 112')
     assert not changed.agreed
@@ -27,12 +27,12 @@ def test_a_connection_is_edited_agreed_to_and_shared(notebook: Notebook) -> None
     assert changed.shared_with == ("contributor",)
 
 
-def test_a_connection_is_renamed(notebook: Notebook) -> None:
+def test_connection_is_renamed(notebook: Notebook) -> None:
     contoso.connect()
     assert notebook.run('%ci_connections edit "Contoso EU" --rename Europe').name == "Europe"
 
 
-def test_the_emulators_own_user_is_no_account_of_the_person(notebook: Notebook) -> None:
+def test_user_of_the_emulator_is_not_listed_as_an_account(notebook: Notebook) -> None:
     contoso.connect()
     assert notebook.run('%ci_connections accounts "Contoso EU"') == []
     assert [each.name for each in notebook.run('%ci_connections sign-out "Contoso EU"')] == ["Contoso EU"]
@@ -48,7 +48,7 @@ def test_the_emulators_own_user_is_no_account_of_the_person(notebook: Notebook) 
         ('choose-account "Contoso EU" two', "N must be a whole number"),
     ],
 )
-def test_a_line_says_one_thing(notebook: Notebook, line: str, words: str) -> None:
+def test_invalid_line_is_refused(notebook: Notebook, line: str, words: str) -> None:
     contoso.connect()
     error = notebook.fail(f"%ci_connections {line}")
     assert isinstance(error, ArgumentError)

@@ -1,4 +1,4 @@
-"""The choice of a consent column, and of the values that mean yes, in the forms."""
+"""Choosing a consent column, and the values that mean yes, in the forms."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def people(answers: list[str], **columns: list[str]) -> pd.DataFrame:
     return pd.DataFrame({"CustomerId": range(len(answers)), "EMail": emails, "Newsletter": answers, **columns})
 
 
-def test_the_segment_form_offers_columns_and_the_values_that_are_not_understood(workspace: Workspace) -> None:
+def test_segment_form_offers_consent_columns_and_unknown_values(workspace: Workspace) -> None:
     frame = people(["weekly", "no", "monthly", "weekly"], Asked=["p0@contoso.com", "b", "c", "d"])
     form = SegmentForm(workspace, variables={"frame": frame}, moment=0)
     assert form.fields["consent"].options[0][0] == "found by name: Newsletter"
@@ -31,7 +31,7 @@ def test_the_segment_form_offers_columns_and_the_values_that_are_not_understood(
     assert form.fields["consent_yes"].options == ()
 
 
-def test_the_export_form_offers_those_who_agreed_and_everybody(workspace: Workspace) -> None:
+def test_export_form_offers_consented_profiles_or_all(workspace: Workspace) -> None:
     ci.segment("Mixed", people(["yes", "no", ""]))
     ci.segment("All agreed", people(["yes", "ja"]))
     ci.segment("Asked", people(["weekly", "no"]), show=lambda _sentence: None)

@@ -21,7 +21,7 @@ def form(workspace: Workspace) -> CoverageForm:
     return CoverageForm(workspace, moment=0)
 
 
-def test_an_empty_workspace_says_what_to_make(workspace: Workspace) -> None:
+def test_empty_workspace_says_what_to_create(workspace: Workspace) -> None:
     form = CoverageForm(workspace)
     assert "There is no segment yet" in form.sentence
     assert form.keep_button.disabled
@@ -29,7 +29,7 @@ def test_an_empty_workspace_says_what_to_make(workspace: Workspace) -> None:
         form.preview()
 
 
-def test_a_choice_is_counted_at_once(form: CoverageForm) -> None:
+def test_chosen_segment_is_counted_at_once(form: CoverageForm) -> None:
     form.value = {"segments": ["All"]}
     form.wait()
     assert form.coverage is not None
@@ -47,23 +47,23 @@ def test_a_choice_is_counted_at_once(form: CoverageForm) -> None:
         form.preview()
 
 
-def test_several_segments_show_what_they_share(form: CoverageForm) -> None:
+def test_several_segments_show_their_overlap(form: CoverageForm) -> None:
     form.value = {"segments": ["All", "Dutch"]}
     coverage = form.preview()
     assert ("All", "Dutch") in coverage.overlap
     assert "Overlap of segments" in form.view.value
 
 
-def test_only_the_latest_choice_counts(workspace: Workspace) -> None:
+def test_only_the_latest_choice_is_counted(workspace: Workspace) -> None:
     ci.segment("All", customers(50))
     form = CoverageForm(workspace, moment=60)
     form.value = {"segments": ["All"]}
-    form.value = {"segments": []}  # gives up what waits, else this test would wait for a minute
+    form.value = {"segments": []}  # cancels the pending count, which would take a minute
     form.wait()
     assert form.coverage is None
 
 
-def test_the_code_does_what_the_form_does(form: CoverageForm) -> None:
+def test_code_does_the_same_as_the_form(form: CoverageForm) -> None:
     form.value = {"segments": ["Dutch", "All"], "normalization": "enhanced"}
     arguments = parsed(form.code.magic)
     assert [word.text for word in arguments.words] == ["Dutch", "All"]
@@ -72,7 +72,7 @@ def test_the_code_does_what_the_form_does(form: CoverageForm) -> None:
     form.wait()
 
 
-def test_a_receipt_keeps_the_picture(form: CoverageForm) -> None:
+def test_receipt_contains_the_picture(form: CoverageForm) -> None:
     form.value = {"segments": ["All"]}
     form.keep_button.click()
     form.wait()
@@ -80,7 +80,7 @@ def test_a_receipt_keeps_the_picture(form: CoverageForm) -> None:
     assert "written below" in form.sentence
 
 
-def test_an_error_while_counting_is_shown(form: CoverageForm, workspace: Workspace) -> None:
+def test_error_while_counting_is_shown(form: CoverageForm, workspace: Workspace) -> None:
     workspace.segments.remove(workspace.segments["All"].id)
     form.value = {"segments": ["All"]}
     form.wait()

@@ -1,4 +1,4 @@
-"""Names that an earlier version allowed and this one does not: they can be listed, renamed and deleted."""
+"""Names that only an earlier version allowed can be listed, renamed and deleted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize("name", ["a\nb", "a\u2028import os", "tab\there", "both \" and '\n", "x" * 190, "a\u202eb"])
 @pytest.mark.usefixtures("emulator")
-def test_they_can_be_listed_renamed_and_deleted(name: str, notebook: Notebook) -> None:
+def test_name_of_an_earlier_version_can_be_listed_renamed_and_deleted(name: str, notebook: Notebook) -> None:
     workspace = ci.open_workspace().store
     notebook.run('%ci_connect "EU" --customer-id 222 --account-id 111 --agree --accept-terms')
     notebook.run("%ci_segment All customers --quiet")

@@ -23,7 +23,7 @@ def shown(notebook: Notebook, cell: str) -> str:
     return str(said.stdout + said.stderr)
 
 
-def test_an_error_says_what_happened_and_what_to_do() -> None:
+def test_error_says_what_happened_and_what_to_do() -> None:
     error = SegmentError("It broke.", "Fix it.", code=7, tracking_id="t-1")
     assert str(error) == "It broke. Fix it. (code 7, TrackingId t-1)"
     assert str(SegmentError("It broke.")) == "It broke."
@@ -38,31 +38,31 @@ def test_an_error_says_what_happened_and_what_to_do() -> None:
         if getattr(each, "__module__", "") == errors.__name__ and isinstance(each, type)
     ],
 )
-def test_every_error_is_caught_as_one(family: type[Exception]) -> None:
+def test_every_error_is_a_ci_error(family: type[Exception]) -> None:
     assert issubclass(family, CiError)
 
 
 @given(st.emails(), st.sampled_from(["{}", "There is no segment '{}'.", "{}: no", "<{}>", "say {}, please"]))
-def test_an_address_is_never_said(address: str, sentence: str) -> None:
+def test_address_in_an_error_is_masked(address: str, sentence: str) -> None:
     error = CiError(sentence.format(address), sentence.format(address))
     assert "@" not in str(error)
     assert sentence.split("{}")[0] in error.sentence
 
 
 @given(st.text(st.characters(exclude_characters="@")))
-def test_what_holds_no_address_is_said_as_it_is(text: str) -> None:
+def test_text_without_an_address_is_unchanged(text: str) -> None:
     assert without_addresses(text) == text
 
 
 @pytest.mark.parametrize(
     ("name", "nearest"), [("emial", "EMail"), ("EMAIL", "EMail"), ("spent", "Spend"), ("xyz", None), ("", None)]
 )
-def test_the_nearest_name_ignores_case(name: str, nearest: str | None) -> None:
+def test_nearest_name_ignores_case(name: str, nearest: str | None) -> None:
     assert nearest_name(name, ["EMail", "Spend"]) == nearest
     assert nearest_name(name, []) is None
 
 
-def test_the_whole_traceback_is_shown_when_asked_for(notebook: Notebook) -> None:
+def test_traceback_is_shown_on_request(notebook: Notebook) -> None:
     assert shown(notebook, "%ci_segment A customrs").count("\n") == 1
     whole = shown(notebook, "%tb")
     assert "names.py" in whole
@@ -72,7 +72,7 @@ def test_the_whole_traceback_is_shown_when_asked_for(notebook: Notebook) -> None
 
 
 @pytest.mark.parametrize("mode", ["", "Verbose"])
-def test_the_whole_traceback_holds_no_address(notebook: Notebook, mode: str) -> None:
+def test_traceback_contains_no_address(notebook: Notebook, mode: str) -> None:
     notebook.run("%config CiMagics.short_errors = False")
     notebook.variables["customers"] = notebook.variables["customers"].assign(EMail=SECRET)
     cell = f"%ci_segment A customers --where \"EMail = '{SECRET}' AND EMail::INTEGER = 1\""
@@ -82,8 +82,8 @@ def test_the_whole_traceback_holds_no_address(notebook: Notebook, mode: str) -> 
         assert "contoso" not in text
 
 
-class _Spoiled:
-    """A frame that fails, quoting a value, as libraries do."""
+class _FailingFrame:
+    """A frame whose error quotes a value, as errors of libraries do."""
 
     columns = ("EMail",)
 
@@ -94,8 +94,8 @@ class _Spoiled:
         raise RuntimeError(f"cannot read '{SECRET}' of {PHONE}")
 
 
-def test_the_words_of_others_are_not_repeated(notebook: Notebook) -> None:
-    notebook.variables["spoiled"] = _Spoiled()
+def test_messages_of_other_libraries_are_not_repeated(notebook: Notebook) -> None:
+    notebook.variables["spoiled"] = _FailingFrame()
     text = shown(notebook, "%ci_segment A spoiled")
     assert text.startswith("CiError: %ci_segment failed unexpectedly (RuntimeError). See where with %tb")
     assert text.count("\n") == 1
@@ -107,14 +107,14 @@ def test_the_words_of_others_are_not_repeated(notebook: Notebook) -> None:
         assert PHONE not in whole
 
 
-def test_a_function_of_the_api_fails_in_one_line_too(notebook: Notebook) -> None:
+def test_public_function_fails_in_one_line_too(notebook: Notebook) -> None:
     text = shown(notebook, "import ci_magics as ci\nci.segment('A', customers, email='EMial')")
     assert text.startswith("SegmentError: There is no column 'EMial'. Did you mean 'EMail'?")
     assert text.count("\n") == 1
 
 
-def test_an_interrupted_magic_is_interrupted(notebook: Notebook) -> None:
-    class Stopped(_Spoiled):
+def test_interrupt_of_a_magic_is_passed_on(notebook: Notebook) -> None:
+    class Stopped(_FailingFrame):
         def select(self, _columns: list[str]) -> object:
             raise KeyboardInterrupt
 

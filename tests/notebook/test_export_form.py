@@ -30,7 +30,7 @@ def form(emulator: RunningEmulator, workspace: Workspace) -> ExportForm:
     return ExportForm(workspace)
 
 
-def test_an_export_without_a_connection_says_which_there_are(workspace: Workspace) -> None:
+def test_export_without_a_connection_lists_the_connections(workspace: Workspace) -> None:
     ci.segment("All", customers(5))
     with pytest.raises(ArgumentError, match=r"There is none yet\. Make one: %ci_connect NAME\."):
         ci.export("All")
@@ -39,7 +39,7 @@ def test_an_export_without_a_connection_says_which_there_are(workspace: Workspac
         ci.export("All", workspace=workspace)
 
 
-def test_an_empty_workspace_says_what_to_make(workspace: Workspace) -> None:
+def test_empty_workspace_says_what_to_create(workspace: Workspace) -> None:
     form = ExportForm(workspace)
     assert "There is no segment yet" in form.sentence
     assert form.plan_button.disabled
@@ -57,7 +57,7 @@ def test_an_empty_workspace_says_what_to_make(workspace: Workspace) -> None:
         form.plan()
 
 
-def test_choices_go_in_and_come_out(form: ExportForm) -> None:
+def test_choices_are_set_and_read_back(form: ExportForm) -> None:
     chosen = {
         "connection": "Contoso EU",
         "segments": ("All", "Dutch"),
@@ -89,7 +89,7 @@ def test_choices_go_in_and_come_out(form: ExportForm) -> None:
         ({"allow_empty": "perhaps"}, "Go on even if nobody is left to send cannot be a value of the type str."),
     ],
 )
-def test_a_wrong_choice_is_refused(form: ExportForm, choices: dict[str, Any], words: str) -> None:
+def test_invalid_choice_is_refused(form: ExportForm, choices: dict[str, Any], words: str) -> None:
     before = form.value
     with pytest.raises(ArgumentError) as refused:
         form.value = choices
@@ -98,14 +98,14 @@ def test_a_wrong_choice_is_refused(form: ExportForm, choices: dict[str, Any], wo
 
 
 @pytest.mark.parametrize("days", ["soon", "1.5"])
-def test_a_membership_that_is_no_number_is_refused(form: ExportForm, days: str) -> None:
+def test_invalid_membership_days_are_refused(form: ExportForm, days: str) -> None:
     form.value = {"segments": ["Dutch"], "membership_days": days}
     form.plan_button.click()
     form.wait()
     assert "Membership days is not a whole number" in form.sentence
 
 
-def test_a_plan_is_shown_and_sends_nothing(form: ExportForm, emulator: RunningEmulator) -> None:
+def test_plan_is_shown_and_nothing_is_sent(form: ExportForm, emulator: RunningEmulator) -> None:
     form.value = {"segments": ["Dutch"]}
     assert form.push_button.disabled
     plan = form.plan()
@@ -118,7 +118,7 @@ def test_a_plan_is_shown_and_sends_nothing(form: ExportForm, emulator: RunningEm
     assert emulator.audiences() == {}
 
 
-def test_a_plan_that_would_send_nothing_cannot_be_confirmed(form: ExportForm) -> None:
+def test_plan_without_changes_cannot_be_confirmed(form: ExportForm) -> None:
     ci.segment("Nobody", customers(50), where="FALSE")
     form.refresh()
     form.value = {"segments": ["Nobody"], "consent": ""}
@@ -136,7 +136,7 @@ def test_a_plan_that_would_send_nothing_cannot_be_confirmed(form: ExportForm) ->
 
 
 @pytest.mark.parametrize("change", [{"segments": ["Dutch"]}, {"normalization": "enhanced"}, {"consent": ""}])
-def test_another_choice_takes_the_plan_back(form: ExportForm, change: dict[str, Any]) -> None:
+def test_changed_choice_withdraws_the_plan(form: ExportForm, change: dict[str, Any]) -> None:
     form.value = {"segments": ["All"]}
     form.plan()
     form.confirm.value = True
@@ -146,9 +146,7 @@ def test_another_choice_takes_the_plan_back(form: ExportForm, change: dict[str, 
         form.push()
 
 
-def test_a_choice_that_is_changed_while_the_plan_is_made_is_not_planned(
-    form: ExportForm, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_choice_changed_during_planning_withdraws_the_plan(form: ExportForm, monkeypatch: pytest.MonkeyPatch) -> None:
     form.value = {"segments": ["Dutch"]}
     plan_made = ci.plan
 
@@ -163,7 +161,7 @@ def test_a_choice_that_is_changed_while_the_plan_is_made_is_not_planned(
     assert form.plan_view.value == ""
 
 
-def test_what_is_confirmed_is_the_plan_that_is_shown(form: ExportForm) -> None:
+def test_confirmed_plan_is_the_plan_that_is_shown(form: ExportForm) -> None:
     form.value = {"segments": ["Dutch"]}
     form.plan()
     form.confirm.value = True
@@ -171,7 +169,7 @@ def test_what_is_confirmed_is_the_plan_that_is_shown(form: ExportForm) -> None:
     assert (form.confirm.value, form.push_button.disabled) == (False, True)
 
 
-def test_a_push_fills_the_audience_and_leaves_a_receipt(form: ExportForm, emulator: RunningEmulator) -> None:
+def test_push_fills_the_audience_and_leaves_a_receipt(form: ExportForm, emulator: RunningEmulator) -> None:
     form.value = {"segments": ["Dutch"]}
     form.plan()
     run = form.push()
@@ -185,7 +183,7 @@ def test_a_push_fills_the_audience_and_leaves_a_receipt(form: ExportForm, emulat
         form.push()
 
 
-def test_several_segments_and_those_left_out(form: ExportForm, emulator: RunningEmulator) -> None:
+def test_several_segments_and_exclusions_are_exported(form: ExportForm, emulator: RunningEmulator) -> None:
     form.value = {"segments": ["All"], "consent": "", "exclude": ["Dutch"]}
     form.plan()
     some = form.push().accepted
@@ -196,7 +194,7 @@ def test_several_segments_and_those_left_out(form: ExportForm, emulator: Running
     assert emulator.audiences()["All"]["members"] > some > 0
 
 
-def test_the_buttons_do_the_same(form: ExportForm, emulator: RunningEmulator) -> None:
+def test_buttons_do_the_same_as_methods(form: ExportForm, emulator: RunningEmulator) -> None:
     form.value = {"segments": ["Dutch"]}
     form.plan_button.click()
     form.wait()
@@ -208,7 +206,7 @@ def test_the_buttons_do_the_same(form: ExportForm, emulator: RunningEmulator) ->
     assert emulator.audiences()["Dutch"]["members"] > 0
 
 
-def test_only_those_who_consented_are_sent(form: ExportForm) -> None:
+def test_only_consented_profiles_are_sent(form: ExportForm) -> None:
     form.value = {"segments": ["All"]}
     assert form.value["consent"] == "MarketingConsent"
     some = form.plan().to_frame()["adds"].sum()
@@ -216,7 +214,7 @@ def test_only_those_who_consented_are_sent(form: ExportForm) -> None:
     assert form.plan().to_frame()["adds"].sum() > some > 0
 
 
-def test_the_lists_of_the_account_are_offered(form: ExportForm) -> None:
+def test_audiences_of_the_account_are_offered(form: ExportForm) -> None:
     form.value = {"segments": ["Dutch"]}
     form.plan()
     form.push()
@@ -233,7 +231,7 @@ def test_the_lists_of_the_account_are_offered(form: ExportForm) -> None:
         {"segments": ["Dutch"], "mode": "add", "membership_days": "-1", "scope": "customer"},
     ],
 )
-def test_the_code_does_what_the_form_does(form: ExportForm, choices: dict[str, Any]) -> None:
+def test_code_does_the_same_as_the_form(form: ExportForm, choices: dict[str, Any]) -> None:
     form.value = choices | {"normalization": "both"}
     arguments = parsed(form.code.magic)
     assert [word.text for word in arguments.words] == choices["segments"]
@@ -249,14 +247,14 @@ def test_the_code_does_what_the_form_does(form: ExportForm, choices: dict[str, A
 
 
 @pytest.mark.parametrize("name", ['The "big" ones', "O'Neil's", "both 'and\" ", "$name {x} --to", "<b>&amp;"])
-def test_the_code_quotes_any_name(form: ExportForm, name: str) -> None:
+def test_code_quotes_any_name(form: ExportForm, name: str) -> None:
     ci.segment(name, customers(50), where="MarketingConsent")
     form.refresh()
     form.value = {"segments": [name]}
     assert parsed(form.code.magic).words[0].text == name
 
 
-def test_the_code_is_shown_to_be_copied(form: ExportForm) -> None:
+def test_code_can_be_copied(form: ExportForm) -> None:
     form.value = {"segments": ["Dutch"]}
     form.code_button.click()
     assert "%ci_export &quot;Dutch&quot; --to &quot;Contoso EU&quot;" in form.code_view.value
@@ -265,7 +263,7 @@ def test_the_code_is_shown_to_be_copied(form: ExportForm) -> None:
     assert form.code_view.value == ""
 
 
-def test_an_error_behind_a_button_is_shown(form: ExportForm, workspace: Workspace) -> None:
+def test_error_after_a_button_is_shown(form: ExportForm, workspace: Workspace) -> None:
     form.value = {"segments": ["Dutch"]}
     workspace.segments.remove(workspace.segments["Dutch"].id)
     form.plan_button.click()
@@ -274,7 +272,7 @@ def test_an_error_behind_a_button_is_shown(form: ExportForm, workspace: Workspac
     assert "role='status'" in form.sentence
 
 
-def test_an_error_in_the_background_is_shown_and_kept(form: ExportForm) -> None:
+def test_background_error_is_shown_and_kept(form: ExportForm) -> None:
     form.value = {"segments": ["Dutch"]}
     form.plan()
     form.confirm.value = True
@@ -287,7 +285,7 @@ def test_an_error_in_the_background_is_shown_and_kept(form: ExportForm) -> None:
     assert not form.plan_button.disabled
 
 
-def test_after_a_failed_push_a_new_plan_is_confirmed_anew(form: ExportForm) -> None:
+def test_plan_after_a_failed_push_must_be_confirmed_again(form: ExportForm) -> None:
     form.value = {"segments": ["Dutch"]}
     form.plan()
     form.confirm.value = True
@@ -301,7 +299,7 @@ def test_after_a_failed_push_a_new_plan_is_confirmed_anew(form: ExportForm) -> N
     assert not form.push_button.disabled
 
 
-def test_a_run_that_is_stopped_is_resumed_also_by_another_form(
+def test_stopped_run_can_be_resumed_in_another_form(
     form: ExportForm, emulator: RunningEmulator, workspace: Workspace
 ) -> None:
     form.value = {"segments": ["Dutch"]}
@@ -313,7 +311,7 @@ def test_a_run_that_is_stopped_is_resumed_also_by_another_form(
         form.stop()
         report(progress)
 
-    form.progress.report = stop_at_once  # type: ignore[method-assign]  # the person is quick
+    form.progress.report = stop_at_once  # type: ignore[method-assign]  # the user clicks at once
     with pytest.raises(ExportStoppedError, match="The export was stopped"):
         form.push()
     assert len(form.unfinished.options) == 1
@@ -328,7 +326,7 @@ def test_a_run_that_is_stopped_is_resumed_also_by_another_form(
         other.resume()
 
 
-def test_stopping_ends_a_wait(form: ExportForm, emulator: RunningEmulator) -> None:
+def test_stop_button_ends_a_wait(form: ExportForm, emulator: RunningEmulator) -> None:
     emulator.control("POST", "/faults", [{"operation": "ApplyCustomerListUserData", "call": 1, "fault": "117"}])
     form.value = {"segments": ["Dutch"]}
     waiting = threading.Event()
@@ -339,7 +337,7 @@ def test_stopping_ends_a_wait(form: ExportForm, emulator: RunningEmulator) -> No
         if "Trying again in" in sentence:
             waiting.set()
 
-    form.say = listen  # type: ignore[method-assign]  # a plan tells of its waits by it
+    form.say = listen  # type: ignore[method-assign]  # a plan announces its waits with it
     form.plan()
     form.confirm.value = True
     form.push_button.click()
@@ -368,7 +366,7 @@ def test_rejected_rows_are_shown_by_key(form: ExportForm, emulator: RunningEmula
     ],
 )
 @pytest.mark.parametrize("kind", [callback, background])
-def test_no_callback_loses_an_error(form: ExportForm, error: Exception, words: str, kind: Any) -> None:
+def test_error_in_a_callback_is_shown(form: ExportForm, error: Exception, words: str, kind: Any) -> None:
     @kind
     def broken(_form: ExportForm) -> None:
         raise error
@@ -380,7 +378,7 @@ def test_no_callback_loses_an_error(form: ExportForm, error: Exception, words: s
     assert not form.is_busy
 
 
-def test_without_a_kernel_choices_and_receipts_remain(form: ExportForm) -> None:
+def test_choices_and_receipts_are_visible_without_a_kernel(form: ExportForm) -> None:
     assert "run the cell to use the form" in form._repr_mimebundle_()["text/html"]
     form.value = {"segments": ["Dutch"]}
     form.plan()
@@ -393,7 +391,7 @@ def test_without_a_kernel_choices_and_receipts_remain(form: ExportForm) -> None:
     assert repr(form).startswith("ExportForm(connection='Contoso EU', segments=('Dutch',)")
 
 
-def test_progress_says_how_long_it_will_take(workspace: Workspace) -> None:
+def test_progress_estimates_the_remaining_time(workspace: Workspace) -> None:
     moments = iter([0.0, 0.0, 30.0])
     form = ExportForm(workspace, monotonic=lambda: next(moments, 30.0))
     form.progress.report(Progress("Sending", 1_000, 4_000))
@@ -402,7 +400,7 @@ def test_progress_says_how_long_it_will_take(workspace: Workspace) -> None:
     assert form.progress.text.value == "Sending: 1,000 of 4,000 (25%), 33 per second, about 90 s left"
 
 
-def test_a_thousand_segments_are_found_by_a_part_of_their_name(workspace: Workspace) -> None:
+def test_thousand_segments_are_searched_by_part_of_their_name(workspace: Workspace) -> None:
     segment = ci.segment("Segment 0", customers(5))
     record = workspace.segments[segment.name]
     for number in range(1, 1_000):

@@ -37,7 +37,7 @@ def rows(form: ExportsForm) -> list[str]:
     return [each for each in ("Each &lt;b&gt; month", "Every week") if each in form.view.table.value]
 
 
-def test_an_empty_panel_says_how_to_begin(workspace: Workspace) -> None:
+def test_empty_panel_says_how_to_start(workspace: Workspace) -> None:
     form = ExportsForm(workspace)
     assert "No export is saved yet" in form.sentence
     assert form.run_button.disabled
@@ -60,7 +60,7 @@ def test_exports_are_searched_filtered_and_sorted(form: ExportsForm) -> None:
     assert shown.index("Every week") > shown.index("Each &lt;b&gt; month")
 
 
-def test_the_chosen_export_is_run_and_the_list_follows(form: ExportsForm, emulator: RunningEmulator) -> None:
+def test_selected_export_is_run_and_the_list_is_updated(form: ExportsForm, emulator: RunningEmulator) -> None:
     form.value = {"export": "Every week"}
     form.run_button.click()
     form.wait()
@@ -71,14 +71,14 @@ def test_the_chosen_export_is_run_and_the_list_follows(form: ExportsForm, emulat
     assert form.code == ('%ci_exports run "Every week"', "ci.exports.run('Every week')")
 
 
-def test_all_are_run(form: ExportsForm, emulator: RunningEmulator) -> None:
+def test_all_exports_are_run(form: ExportsForm, emulator: RunningEmulator) -> None:
     form.run_all_button.click()
     form.wait()
     assert "2 exports ran." in form.sentence
     assert set(emulator.audiences()) == {"Dutch", "Big"}
 
 
-def test_a_run_of_somebody_else_is_followed_to_its_end(form: ExportsForm, workspace: Workspace) -> None:
+def test_run_of_another_process_is_followed_until_it_ends(form: ExportsForm, workspace: Workspace) -> None:
     going_on, look = threading.Event(), threading.Event()
 
     def hold(_progress: Progress) -> None:
@@ -97,7 +97,7 @@ def test_a_run_of_somebody_else_is_followed_to_its_end(form: ExportsForm, worksp
     assert "Completed" in form.view.table.value
 
 
-def test_a_run_is_stopped(form: ExportsForm) -> None:
+def test_run_can_be_stopped(form: ExportsForm) -> None:
     form.value = {"export": "Every week"}
     report = form.progress.report
 
@@ -105,7 +105,7 @@ def test_a_run_is_stopped(form: ExportsForm) -> None:
         form.progress.stop()
         report(progress)
 
-    form.progress.report = stop_at_once  # type: ignore[method-assign]  # the person is quick
+    form.progress.report = stop_at_once  # type: ignore[method-assign]  # the user clicks at once
     with pytest.raises(ExportStoppedError):
         form.run_chosen()
     form.wait()
@@ -152,7 +152,7 @@ def test_details_and_history_are_shown(form: ExportsForm) -> None:
         ({"when": "system"}, "with the system refresh"),
     ],
 )
-def test_a_schedule_is_set_by_form_and_code_alike(form: ExportsForm, choices: dict[str, object], words: str) -> None:
+def test_schedule_is_set_by_form_and_code(form: ExportsForm, choices: dict[str, object], words: str) -> None:
     form.value = {"export": "Every week", **choices}
     form.set_schedule()
     said = form.sentence
@@ -165,7 +165,7 @@ def test_a_schedule_is_set_by_form_and_code_alike(form: ExportsForm, choices: di
     assert next(iter(ci.exports.overview("Every week"))).schedule == schedule
 
 
-def test_what_is_wrong_with_a_schedule_is_said(form: ExportsForm) -> None:
+def test_invalid_schedule_is_explained(form: ExportsForm) -> None:
     form.value = {"export": "Every week", "at": "soon"}
     with pytest.raises(ArgumentError):
         form.set_schedule()
@@ -190,7 +190,7 @@ def test_exports_are_copied_detached_and_removed(form: ExportsForm, workspace: W
     assert "Copy was removed." in form.sentence
 
 
-def test_the_export_form_saves(form: ExportsForm, workspace: Workspace) -> None:
+def test_export_form_saves_an_export(form: ExportsForm, workspace: Workspace) -> None:
     export = ExportForm(workspace)
     export.value = {"segments": ["Dutch"], "mode": "add"}
     with pytest.raises(ArgumentError, match="The export has no name yet"):

@@ -16,7 +16,7 @@ CONNECT = '%ci_connect "Contoso EU" --customer-id 222 --account-id 111 --agree -
 
 @pytest.fixture
 def saved(notebook: Notebook, emulator: RunningEmulator) -> Notebook:
-    """A notebook with a saved export."""
+    """Return a notebook with a saved export."""
     assert emulator
     notebook.run(CONNECT)
     notebook.run('%ci_segment "Big spenders" customers')
@@ -24,7 +24,7 @@ def saved(notebook: Notebook, emulator: RunningEmulator) -> Notebook:
     return notebook
 
 
-def test_saving_returns_the_export_and_sends_nothing(saved: Notebook, emulator: RunningEmulator) -> None:
+def test_save_returns_the_export_and_sends_nothing(saved: Notebook, emulator: RunningEmulator) -> None:
     export = saved.run('%ci_export "Big spenders" --to "Contoso EU" --save "Every week"')
     assert repr(export) == "Export 'Every week': 'Big spenders' to Contoso EU"
     assert emulator.audiences() == {}
@@ -33,7 +33,7 @@ def test_saving_returns_the_export_and_sends_nothing(saved: Notebook, emulator: 
     assert saved.fail('%ci_export "Big spenders" --to "Contoso EU" --save "Other" --dry-run').code == "save_dry_run"
 
 
-def test_every_verb(saved: Notebook) -> None:
+def test_every_verb_of_exports(saved: Notebook) -> None:
     assert saved.run("%ci_exports --list").names() == ["Every week"]
     assert saved.run('%ci_exports run "Every week"').accepted == 3
     assert saved.run('%ci_exports "Every week"').line.status == "Completed"
@@ -57,14 +57,14 @@ def test_every_verb(saved: Notebook) -> None:
     assert saved.run("%ci_exports remove Added --keep-ledger").names() == ["Every week"]
 
 
-def test_the_system_refresh_is_shown_and_scheduled(saved: Notebook) -> None:
+def test_refresh_of_the_workspace_is_shown_and_scheduled(saved: Notebook) -> None:
     assert repr(saved.run("%ci_exports system-schedule")) == "System refresh: off"
     chosen = saved.run("%ci_exports system-schedule --at 05:00 --time-zone UTC")
     assert repr(chosen) == "System refresh: daily at 05:00 (UTC)"
     assert repr(saved.run("%ci_exports system-schedule --no-active")) == "System refresh: off (daily at 05:00 (UTC))"
 
 
-def test_one_of_several_that_fails_stops_the_notebook(saved: Notebook, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_failed_export_stops_the_notebook(saved: Notebook, capsys: pytest.CaptureFixture[str]) -> None:
     saved.run("empty = customers[:0]")
     saved.run("%ci_segment Nobody empty")
     saved.run('%ci_export Nobody --to "Contoso EU" --save Empty')
@@ -91,7 +91,7 @@ def test_one_of_several_that_fails_stops_the_notebook(saved: Notebook, capsys: p
         ("%ci_exports schedule 'Every week' --weekly Mondy --at 06:00", "Did you mean 'Monday'?"),
     ],
 )
-def test_what_is_not_understood_is_said_with_the_nearest(saved: Notebook, line: str, says: str) -> None:
+def test_invalid_line_suggests_the_nearest(saved: Notebook, line: str, says: str) -> None:
     assert says in str(saved.fail(line))
 
 
@@ -105,6 +105,6 @@ def offered(notebook: Notebook, cell: str) -> list[str]:
         return [each.text for each in notebook.shell.Completer.completions(cell, len(cell))]
 
 
-def test_the_help_names_every_verb() -> None:
+def test_help_lists_every_verb() -> None:
     for verb in ("run", "run-all", "show", "duplicate", "edit", "detach", "remove", "schedule"):
         assert f"\n  {verb} " in magic("%ci_exports").command.help()

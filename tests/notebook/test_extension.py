@@ -46,16 +46,16 @@ def run(shell: InteractiveShell, cell: str) -> str:
     return str(said.stdout + said.stderr)
 
 
-def test_loading_imports_nothing_heavy(tmp_path: Path) -> None:
+def test_loading_the_extension_imports_nothing_heavy(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", LOADING], capture_output=True, text=True, check=True)
     modules, after_a_cell, magics = json.loads(done.stdout)
     assert "ci_magics.notebook.magics" in modules
     assert {"ci_connect", "ci_segment", "ci_preview", "ci_export", "ci_status"} <= set(magics)
     assert [name for name in HEAVY if name in modules] == []
-    in_background = {"sqlalchemy", "pyarrow", "tornado"}  # what Tab needs to look into a workspace, and no more
+    in_background = {"sqlalchemy", "pyarrow", "tornado"}  # needed by Tab completion, and nothing else
     assert {name for name in HEAVY if name in after_a_cell} <= in_background
     assert "ci_magics.workspace.store" in after_a_cell
-    assert list(tmp_path.iterdir()) == []  # no workspace is made
+    assert list(tmp_path.iterdir()) == []  # no workspace is created
 
 
 @pytest.mark.parametrize("module", ["ci_magics", "ci_magics.errors", "ci_magics.cli"])
@@ -81,14 +81,14 @@ def test_reloading_leaves_one_instance(shell: InteractiveShell) -> None:
     assert shell.magics_manager.registry["CiMagics"] is instance
 
 
-def test_loading_twice_is_once(shell: InteractiveShell) -> None:
+def test_loading_twice_has_no_effect(shell: InteractiveShell) -> None:
     run(shell, "%load_ext ci_magics")
     run(shell, "import ci_magics; ci_magics.load_ipython_extension(get_ipython())")
     assert len(ours(shell)) == 1
 
 
 def test_unloading_undoes_everything(shell: InteractiveShell) -> None:
-    run(shell, "%load_ext autoreload")  # the extension manager brings a magic of its own at its first use
+    run(shell, "%load_ext autoreload")  # first use of the extension manager adds a magic
     before, threads = known(shell), set(threading.enumerate())
     callbacks = {event: list(each) for event, each in shell.events.callbacks.items()}
     assert shell.Completer.custom_matchers == []
@@ -105,13 +105,13 @@ def test_unloading_undoes_everything(shell: InteractiveShell) -> None:
     assert len(ours(shell)) == 1
 
 
-def test_unloading_what_is_not_loaded_does_nothing(shell: InteractiveShell) -> None:
+def test_unloading_before_loading_does_nothing(shell: InteractiveShell) -> None:
     before = known(shell)
     run(shell, "import ci_magics; ci_magics.unload_ipython_extension(get_ipython())")
     assert known(shell) == before
 
 
-def test_somebody_elses_magic_of_the_same_name_survives(shell: InteractiveShell) -> None:
+def test_magic_of_another_extension_with_the_same_name_survives(shell: InteractiveShell) -> None:
     run(shell, "%load_ext ci_magics")
     shell.register_magic_function(lambda _line: "theirs", "line", "ci_export")
     run(shell, "%unload_ext ci_magics")

@@ -15,7 +15,7 @@ def shown(picker: Picker) -> list[str]:
     return [box.description for box in picker.boxes if box.layout.display is None]
 
 
-def test_a_magic_is_written_with_its_options() -> None:
+def test_magic_is_written_with_its_options() -> None:
     options = {"to": "Contoso EU", "dry_run": True, "consent": None, "exclude": ["a", "b c"], "mode": "add", "n": -1}
     line = magic_line("%ci_export", ["Big spenders", Name("lapsed")], options)
     assert (
@@ -24,19 +24,19 @@ def test_a_magic_is_written_with_its_options() -> None:
     )
 
 
-def test_a_call_is_written_with_its_arguments() -> None:
+def test_call_is_written_with_its_arguments() -> None:
     options = {"to": 'a"b', "allow_empty": True, "exclude": [], "membership_days": -1, "mode": "mirror"}
     written = code_of("export", ["It's", Name("lapsed")], options)
     assert written.python == "ci.export(\"It's\", lapsed, to='a\"b', allow_empty=True, membership_days=-1)"
     assert written.magic == "%ci_export \"It's\" lapsed --to 'a\"b' --allow-empty --membership-days -1"
 
 
-def test_code_to_be_copied_is_text() -> None:
+def test_code_to_copy_is_escaped() -> None:
     assert "&lt;script&gt;" in copyable("<i>", "<script>")
     assert "<script>" not in copyable("<script>", "<script>")
 
 
-def test_a_picker_keeps_the_order_of_choosing() -> None:
+def test_picker_keeps_the_order_of_selection() -> None:
     picker = Picker("Fruit", "fruit", most=2)
     picker.options = [("Apple", 1), ("Pear", 2), ("Plum", 3)]
     assert shown(picker) == ["Apple", "Pear"]
@@ -55,7 +55,7 @@ def test_a_picker_keeps_the_order_of_choosing() -> None:
         picker.choose(["Kiwi"])
 
 
-def test_receipts_say_when_and_are_escaped() -> None:
+def test_receipts_have_a_time_and_are_escaped() -> None:
     receipts = Receipts("A <form>", now=lambda: datetime(2026, 1, 31, 14, 30, tzinfo=UTC))
     for number in range(30):
         receipts.add(f"Did {number} <b>", "<i>more</i>")

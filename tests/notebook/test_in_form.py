@@ -1,4 +1,4 @@
-"""Sentences in forms name fields, not the options of a magic."""
+"""Messages in forms mention fields instead of the options of a magic."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         ('Write it in SQL, for example --where "a < 5".', '--where "a < 5".'),
     ],
 )
-def test_the_segment_form_names_its_fields(workspace: Workspace, said: str, shown: str) -> None:
+def test_segment_form_mentions_its_fields(workspace: Workspace, said: str, shown: str) -> None:
     assert shown in SegmentForm(workspace, variables={}).worded(said)
 
 
@@ -52,11 +52,11 @@ def test_the_segment_form_names_its_fields(workspace: Workspace, said: str, show
         ("Finish it with %ci_export --resume 1a2b.", "Finish it with %ci_export --resume 1a2b."),
     ],
 )
-def test_the_export_form_names_its_fields(workspace: Workspace, said: str, shown: str) -> None:
+def test_export_form_mentions_its_fields(workspace: Workspace, said: str, shown: str) -> None:
     assert shown in ExportForm(workspace).worded(said)
 
 
-def test_a_file_of_no_known_encoding_is_answered_with_the_field(workspace: Workspace, tmp_path: Path) -> None:
+def test_unknown_encoding_mentions_the_field(workspace: Workspace, tmp_path: Path) -> None:
     path = tmp_path / "people.csv"
     path.write_bytes(b"EMail,Name\na@contoso.com,\x81\x8d\n")
     form = SegmentForm(workspace, variables={})
@@ -65,7 +65,7 @@ def test_a_file_of_no_known_encoding_is_answered_with_the_field(workspace: Works
     assert "--encoding" not in form.sentence
 
 
-def test_a_plan_that_is_blocked_names_the_box_that_sets_the_guard_aside(workspace: Workspace, emulator: object) -> None:
+def test_blocked_plan_mentions_the_box_that_overrides_the_guard(workspace: Workspace, emulator: object) -> None:
     assert emulator
     ci.connect("Contoso EU", customer_id="222", account_id="111", agree=True, accept_terms=True)
     ci.segment("Nobody", customers(5), where="false")
@@ -77,5 +77,5 @@ def test_a_plan_that_is_blocked_names_the_box_that_sets_the_guard_aside(workspac
         assert not re.search(r"--allow-empty", shown)
 
 
-def test_an_option_without_a_field_stays() -> None:
+def test_option_without_a_field_is_kept() -> None:
     assert in_form("Use --results-after 5.", {}) == "Use --results-after 5."

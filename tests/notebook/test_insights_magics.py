@@ -1,4 +1,4 @@
-"""Customer Insights by magics: signing in, making a segment, and what Tab offers."""
+"""Customer Insights in magics: signing in, creating a segment, and Tab completion."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAKE = '%ci_segment "Male under 40" --from-insights Male_under_40'
 
 @pytest.fixture
 def opened(notebook: Notebook, emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch) -> Notebook:
-    """A notebook that has opened Customer Insights."""
+    """Return a notebook that is connected to Customer Insights."""
     monkeypatch.setenv("CI_MAGICS_SUBSCRIPTION_KEY", emulator.subscription_key)
     notebook.run("source = %ci_insights Contoso")
     return notebook
@@ -31,13 +31,13 @@ def words(notebook: Notebook, cell: str) -> list[str]:
 
 
 @pytest.mark.parametrize("via", ["", "--via rest", "--via csv", "--via dataverse"])
-def test_a_segment_is_made_of_one_there(opened: Notebook, via: str) -> None:
+def test_segment_is_made_from_customer_insights(opened: Notebook, via: str) -> None:
     segment = opened.run(f"{MAKE} --instance Contoso {via}")
     assert segment.name == "Male under 40"
     assert segment.rows == opened.variables["source"].segment("Male_under_40").members
 
 
-def test_the_only_instance_needs_no_name_and_no_connection_before(
+def test_only_instance_needs_no_name_and_no_earlier_connection(
     notebook: Notebook, emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CI_MAGICS_SUBSCRIPTION_KEY", emulator.subscription_key)
@@ -48,11 +48,11 @@ def test_the_only_instance_needs_no_name_and_no_connection_before(
     assert notebook.run(MAKE).rows > 300
 
 
-def test_without_a_name_it_is_called_as_it_is_there(opened: Notebook) -> None:
+def test_segment_keeps_its_name_by_default(opened: Notebook) -> None:
     assert opened.run("%ci_segment --from-insights Male_under_40").name == "Male under 40"
 
 
-def test_an_instance_can_be_signed_out_of_and_removed_once_nothing_is_read_from_it(opened: Notebook) -> None:
+def test_instance_can_be_signed_out_of_and_removed_once_unused(opened: Notebook) -> None:
     opened.run(MAKE)
     assert len(opened.run("%ci_connections sign-out Contoso")) == 1
     assert "Segments are read from Customer Insights 'Contoso': 'Male under 40'" in str(
@@ -74,7 +74,7 @@ def test_both_accounts_are_listed(opened: Notebook) -> None:
         assert "Customer Insights" in shown
 
 
-def test_without_an_account_the_list_says_how_to_make_one(notebook: Notebook) -> None:
+def test_empty_list_says_how_to_connect(notebook: Notebook) -> None:
     assert "%ci_insights NAME" in repr(notebook.run("%ci_connections"))
 
 
@@ -86,22 +86,22 @@ def test_without_an_account_the_list_says_how_to_make_one(notebook: Notebook) ->
         ("--rule 'TotalSpend > 5'", "taken as it is, so --rule cannot be combined with it"),
     ],
 )
-def test_a_frame_or_a_condition_beside_it_is_refused(opened: Notebook, more: str, says: str) -> None:
+def test_frame_or_condition_is_refused_for_customer_insights(opened: Notebook, more: str, says: str) -> None:
     line = f"{MAKE} {more}" if more.startswith("--") else MAKE.replace(" --from", f" {more} --from")
     assert says in str(opened.fail(line))
 
 
-def test_a_segment_of_accounts_is_refused(opened: Notebook) -> None:
+def test_segment_of_accounts_is_refused(opened: Notebook) -> None:
     error = opened.fail('%ci_segment "Key accounts" --from-insights Key_accounts')
     assert isinstance(error, SegmentError)
     assert "isn't eligible for this export destination" in str(error)
 
 
-def test_a_way_that_there_is_not_gets_the_nearest(opened: Notebook) -> None:
+def test_unknown_way_of_reading_suggests_the_nearest(opened: Notebook) -> None:
     assert "Did you mean 'dataverse'" in str(opened.fail(f"{MAKE} --via dataverze"))
 
 
-def test_tab_offers_segments_as_they_were_listed_last_and_asks_nobody(
+def test_segments_are_completed_as_last_listed_without_a_request(
     opened: Notebook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened.run("source.segments()")
@@ -116,7 +116,7 @@ def test_tab_offers_segments_as_they_were_listed_last_and_asks_nobody(
     assert words(opened, '%ci_segment "Mine" --from-insights Over21 --via d') == ["dataverse"]
 
 
-def test_quiet_says_nothing(opened: Notebook, capsys: pytest.CaptureFixture[str]) -> None:
+def test_quiet_prints_nothing(opened: Notebook, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     opened.run(f"{MAKE} --quiet")
     assert capsys.readouterr().out == ""

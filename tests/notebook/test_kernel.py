@@ -1,4 +1,4 @@
-"""A real kernel: the stop button, a restart, and two notebooks on one workspace."""
+"""A real kernel: the stop button, a restart, and two notebooks in one workspace."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ people = pd.DataFrame({"Id": range(3_000), "EMail": [f"p{number}@contoso.com" fo
 
 
 class Kernel:
-    """A kernel and somebody who works in it."""
+    """A kernel and its client."""
 
     def __init__(self, manager: KernelManager, client: BlockingKernelClient) -> None:
         self.manager = manager
         self.client = client
 
     def run(self, cell: str, seen: Callable[[dict[str, Any]], None] = lambda _message: None) -> dict[str, Any]:
-        """Run a cell and return the reply; `seen` gets what it shows."""
+        """Run a cell and return the reply; `seen` gets every message that the cell sends."""
         reply = self.client.execute_interactive(cell, timeout=_PATIENCE, output_hook=seen)
         return dict(reply["content"])
 
@@ -42,7 +42,7 @@ class Kernel:
         return "".join(texts)
 
     def complete(self, cell: str) -> list[str]:
-        """Return what Tab offers at the end of a cell."""
+        """Return the completions at the end of a cell."""
         return list(self.client.complete(cell, reply=True, timeout=_PATIENCE)["content"]["matches"])
 
 
@@ -53,7 +53,7 @@ def _text(message: dict[str, Any]) -> str:
 
 @pytest.fixture
 def start(emulator: RunningEmulator, tmp_path: Path) -> Iterator[Callable[[], Kernel]]:
-    """Starts kernels on one workspace."""
+    """Return a function that starts kernels in one workspace."""
     places = {"CI_MAGICS_WORKSPACE": str(tmp_path / "workspace"), "IPYTHONDIR": str(tmp_path / "ipython")}
     environment = {**os.environ, **places, "CI_MAGICS_EMULATOR": emulator.base_url}
     kernels: list[Kernel] = []
@@ -69,7 +69,7 @@ def start(emulator: RunningEmulator, tmp_path: Path) -> Iterator[Callable[[], Ke
 
 
 @pytest.mark.slow
-def test_the_stop_button_ends_a_push_and_the_run_can_be_finished(
+def test_stop_button_ends_a_push_and_the_run_can_be_resumed(
     start: Callable[[], Kernel], emulator: RunningEmulator
 ) -> None:
     kernel = start()
@@ -96,9 +96,9 @@ def test_the_stop_button_ends_a_push_and_the_run_can_be_finished(
 
 
 @pytest.mark.slow
-def test_a_restart_keeps_segments_and_runs(start: Callable[[], Kernel]) -> None:
+def test_restart_keeps_segments_and_runs(start: Callable[[], Kernel]) -> None:
     kernel = start()
-    # Another name than before: a request that the stop button cut off may still arrive at the emulator.
+    # A new name: a request that the stop button interrupted may still arrive at the emulator.
     kernel.shown(f"{SEGMENT}\n%ci_segment Kept people --quiet\n{CONNECT}")
     kernel.shown('%ci_export Kept --to "Contoso EU" --save Weekly --run --quiet')
     kernel.manager.restart_kernel(now=True)

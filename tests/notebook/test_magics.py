@@ -21,7 +21,7 @@ def called(magic: str, line: str) -> str:
     return f"{magic} {line}" + ("\nSELECT * FROM customers" if magic.startswith("%%") else "")
 
 
-def test_every_magic_is_in_the_registry(notebook: Notebook) -> None:
+def test_every_magic_is_registered(notebook: Notebook) -> None:
     registered = notebook.shell.magics_manager.magics
     ours = [f"%{name}" for name in registered["line"] if name.startswith("ci_")]
     ours += [f"%%{name}" for name in registered["cell"] if name.startswith("ci_")]
@@ -39,20 +39,20 @@ def test_help_is_the_docstring_with_an_example(notebook: Notebook, magic: str) -
 
 
 @pytest.mark.parametrize("magic", MAGICS)
-def test_every_line_of_the_help_fits_a_screen(notebook: Notebook, magic: str) -> None:
+def test_every_line_of_the_help_fits_the_screen(notebook: Notebook, magic: str) -> None:
     usage = notebook.shell.object_inspect(magic)["docstring"].split("For example:")[0]
     assert max(len(line) for line in usage.splitlines()) <= 110
 
 
 @pytest.mark.parametrize("magic", MAGICS)
-def test_an_unknown_option_names_the_nearest(notebook: Notebook, magic: str) -> None:
+def test_unknown_option_suggests_the_nearest(notebook: Notebook, magic: str) -> None:
     error = notebook.fail(called(magic, "--quite"))
     assert error.sentence == f"{magic} has no option --quite. Did you mean --quiet?"
     assert error.next_step == f"See {magic} --help."
 
 
 @pytest.mark.parametrize("magic", MAGICS)
-def test_an_error_is_one_line_and_ends_the_cell(notebook: Notebook, magic: str) -> None:
+def test_error_is_one_line_and_ends_the_cell(notebook: Notebook, magic: str) -> None:
     with capture_output() as said:
         error = notebook.fail(f"reached = False\n{magic} --quite\nreached = True") if magic[1] != "%" else None
         error = error or notebook.fail(called(magic, "--quite"))
@@ -64,12 +64,12 @@ def test_an_error_is_one_line_and_ends_the_cell(notebook: Notebook, magic: str) 
     assert not notebook.variables.get("reached")
 
 
-def test_an_error_stops_the_cells_after_it(notebook: Notebook) -> None:
+def test_error_stops_the_cells_after_it(notebook: Notebook) -> None:
     assert not notebook.shell.run_cell("%ci_segment A nothing").success
     assert not notebook.shell.run_cell("%ci_status --nonsense").success
 
 
-def test_a_segment_is_made_and_returned(notebook: Notebook) -> None:
+def test_segment_is_created_and_returned(notebook: Notebook) -> None:
     segment = notebook.run("made = %ci_segment 'Big spenders' customers --where \"TotalSpend > 250\"\nmade")
     assert isinstance(segment, Segment)
     assert (segment.name, segment.rows, segment.where) == ("Big spenders", 4, "TotalSpend > 250")
@@ -85,13 +85,13 @@ def test_a_segment_is_made_and_returned(notebook: Notebook) -> None:
         '--where "TotalSpend > 250" --key Id "Big spenders" --email EMail customers',
     ],
 )
-def test_one_segment_written_in_many_ways(notebook: Notebook, line: str) -> None:
+def test_segment_can_be_written_in_many_ways(notebook: Notebook, line: str) -> None:
     notebook.variables.update(name="Big spenders", where="TotalSpend > 250", email="EMail", key="Id")
     segment = notebook.run(f"%ci_segment {line}")
     assert (segment.name, segment.rows, segment.email, segment.key) == ("Big spenders", 4, "EMail", "Id")
 
 
-def test_a_magic_in_a_function_sees_its_variables(notebook: Notebook) -> None:
+def test_magic_in_a_function_sees_local_variables(notebook: Notebook) -> None:
     notebook.run("def make(people):\n    return get_ipython().run_line_magic('ci_segment', 'Local people')")
     assert notebook.run("make(customers.head(2))").rows == 2
 
@@ -104,7 +104,7 @@ def test_quiet_shows_nothing(notebook: Notebook) -> None:
     assert notebook.run("%ci_segments").names() == ["A"]
 
 
-def test_a_replaced_segment_is_told(notebook: Notebook) -> None:
+def test_replaced_segment_is_reported(notebook: Notebook) -> None:
     with capture_output() as said:
         notebook.run("first = %ci_segment A customers\nsecond = %ci_segment A customers")
         notebook.run("third = %ci_segment A customers --where 'TotalSpend > 300'")
@@ -112,7 +112,7 @@ def test_a_replaced_segment_is_told(notebook: Notebook) -> None:
     assert notebook.run("first.id == second.id, second.id == third.id") == (True, False)
 
 
-def test_a_cell_of_sql_makes_a_segment(notebook: Notebook) -> None:
+def test_sql_cell_creates_a_segment(notebook: Notebook) -> None:
     notebook.variables["least"] = 250
     sql = "SELECT * FROM Customers -- those with $money, don't ask\nWHERE TotalSpend > $least"
     assert notebook.run(f"%%ci_segment 'Big spenders' --key Id -o big --quiet\n{sql}") is None
@@ -121,7 +121,7 @@ def test_a_cell_of_sql_makes_a_segment(notebook: Notebook) -> None:
 
 
 @pytest.mark.parametrize("text", ["x' OR 1 = 1 --", "'; DROP VIEW customers; --"])
-def test_a_variable_is_never_pasted_into_sql(notebook: Notebook, text: str) -> None:
+def test_variable_is_never_pasted_into_sql(notebook: Notebook, text: str) -> None:
     notebook.variables["wanted"] = text
     assert notebook.run("%%ci_segment S\nSELECT * FROM customers WHERE Id = $wanted").rows == 0
 
@@ -147,7 +147,7 @@ def test_a_variable_is_never_pasted_into_sql(notebook: Notebook, text: str) -> N
         ("%ci_status {5}", "This is a int, not a name."),
     ],
 )
-def test_what_is_wrong_is_said(notebook: Notebook, cell: str, words: str) -> None:
+def test_invalid_cell_is_explained(notebook: Notebook, cell: str, words: str) -> None:
     notebook.variables["condition"] = "true"
     notebook.run("%ci_segment 'Big spenders' customers --quiet")
     error = notebook.fail(cell)
@@ -155,7 +155,7 @@ def test_what_is_wrong_is_said(notebook: Notebook, cell: str, words: str) -> Non
     assert error.next_step
 
 
-def test_a_frame_must_be_made_a_segment_first(notebook: Notebook) -> None:
+def test_frame_must_become_a_segment_first(notebook: Notebook) -> None:
     for word in ("customers", "$customers", "{customers.head()}"):
         error = notebook.fail(f"%ci_export {word} --to x")
         assert "DataFrame" in error.sentence
@@ -168,7 +168,7 @@ def test_quoted_text_is_always_a_stored_name(notebook: Notebook) -> None:
     assert isinstance(notebook.fail("%ci_preview 'big'"), NotFoundError)
 
 
-def test_a_bare_word_that_means_two_things_is_refused(notebook: Notebook) -> None:
+def test_ambiguous_bare_word_is_refused(notebook: Notebook) -> None:
     notebook.run("%ci_segment big customers --quiet")
     notebook.run("big = %ci_segment other customers --where 'TotalSpend > 300'")
     error = notebook.fail("%ci_preview big")
@@ -184,13 +184,13 @@ def test_several_segments_are_previewed_together(notebook: Notebook) -> None:
     assert [each.name for each in notebook.run("%ci_preview 'One more' two").segments] == ["One more", "Two"]
 
 
-def test_a_database_relation_is_a_frame_too(notebook: Notebook) -> None:
+def test_duckdb_relation_is_a_frame(notebook: Notebook) -> None:
     notebook.run("import duckdb\nrelation = duckdb.from_df(customers)")
     assert notebook.run("%ci_segment A relation --where 'TotalSpend > 300'").rows == 3
     assert notebook.run("%%ci_segment B\nFROM relation SEMI JOIN customers USING (Id, EMail)").rows == 5
 
 
-def test_no_output_holds_an_address(notebook: Notebook) -> None:
+def test_output_contains_no_address(notebook: Notebook) -> None:
     notebook.variables["customers"] = pd.DataFrame({"EMail": ["jan@contoso.com", "eva@@contoso.com"] * 20})
     with capture_output() as said:
         notebook.run("made = %ci_segment A customers\ncoverage = %ci_preview A")
@@ -200,14 +200,14 @@ def test_no_output_holds_an_address(notebook: Notebook) -> None:
     assert "eva" not in said.stdout
 
 
-def test_a_rule_makes_a_segment_and_may_name_another(notebook: Notebook) -> None:
+def test_rule_creates_a_segment_and_can_name_another(notebook: Notebook) -> None:
     notebook.run("%ci_segment Some customers --rule \"Id is any of c0, c1 and EMail contains '@'\"")
     made = notebook.run("%ci_segment Others customers --rule \"not 'Some'\"")
     assert isinstance(made, Segment)
     assert (made.rows, made.rule) == (4, "not 'Some'")
 
 
-def test_a_rule_that_cannot_be_read_is_pointed_to(notebook: Notebook) -> None:
+def test_syntax_error_in_a_rule_is_located(notebook: Notebook) -> None:
     error = notebook.fail('%ci_segment Some customers --rule "Id equals"')
     assert error.sentence.endswith(".\n\n    Id equals\n             ^\n")
 
@@ -220,6 +220,6 @@ def test_a_rule_that_cannot_be_read_is_pointed_to(notebook: Notebook) -> None:
         ("All --save Weekly --dry-run --to EU", "Saving sends nothing, so there is nothing to try."),
     ],
 )
-def test_a_line_exports_saves_or_resumes(notebook: Notebook, line: str, sentence: str) -> None:
+def test_line_exports_saves_or_resumes(notebook: Notebook, line: str, sentence: str) -> None:
     notebook.run("%ci_segment All customers --quiet")
     assert notebook.fail(f"%ci_export {line}").sentence == sentence

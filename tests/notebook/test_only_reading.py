@@ -1,4 +1,4 @@
-"""A cell, a condition and a rule that are written to do more than reading are refused by the magics too."""
+"""Magics refuse cells, conditions and rules that would do more than read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from notebook.conftest import Notebook
 
 
-def test_no_cell_condition_or_rule_does_more_than_reading(
+def test_cells_conditions_and_rules_can_only_read(
     notebook: Notebook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

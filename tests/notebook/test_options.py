@@ -1,4 +1,4 @@
-"""Options: where they come from, who wins, and that a wrong one is refused where it is set."""
+"""Options: their sources, which one takes precedence, and where invalid values are refused."""
 
 from __future__ import annotations
 
@@ -21,34 +21,34 @@ def listed(notebook: Notebook) -> OptionList:
     return found
 
 
-def loaded_again(notebook: Notebook) -> OptionList:
+def reload(notebook: Notebook) -> OptionList:
     notebook.run("%reload_ext ci_magics")
     return listed(notebook)
 
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The pyproject.toml of the folder above the one that the notebook is in."""
+    """Return the pyproject.toml in the folder above that of the notebook."""
     folder = tmp_path / "analysis"
     folder.mkdir()
     monkeypatch.chdir(folder)
     return tmp_path / "pyproject.toml"
 
 
-def test_without_a_word_it_is_the_default(notebook: Notebook, project: Path) -> None:
+def test_option_has_its_default_if_it_is_not_set(notebook: Notebook, project: Path) -> None:
     assert not project.exists()
-    found = loaded_again(notebook)
+    found = reload(notebook)
     assert found.values == {name: option.default for name, option in OPTIONS.items()}
     assert set(found.sources.values()) == {DEFAULT}
 
 
-def test_each_source_wins_over_those_below_it(
+def test_each_source_takes_precedence_over_those_below_it(
     notebook: Notebook, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project.write_text("[tool.ci-magics]\nnormalization = 'enhanced'\nshort-errors = false\nprogress = false\n")
     monkeypatch.setenv("CI_MAGICS_PROGRESS", "on")
     monkeypatch.setenv("CI_MAGICS_SHORT_ERRORS", "1")
-    loaded_again(notebook)
+    reload(notebook)
     notebook.run("%config CiMagics.short_errors = False")
     found = listed(notebook)
     assert found.values == {"normalization": "enhanced", "progress": True, "short_errors": False}
@@ -61,15 +61,15 @@ def test_each_source_wins_over_those_below_it(
     assert "CI_MAGICS_PROGRESS" not in repr(notebook.run("%ci_config"))
 
 
-def test_the_profile_of_ipython_wins_too(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ipython_profile_takes_precedence(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CI_MAGICS_PROGRESS", "1")
     notebook.shell.config.CiMagics.progress = False
-    found = loaded_again(notebook)
+    found = reload(notebook)
     assert (found.values["progress"], found.sources["progress"]) == (False, SET)
 
 
 @pytest.mark.parametrize("name", OPTIONS)
-def test_both_ways_of_setting_are_the_same(notebook: Notebook, name: str) -> None:
+def test_both_ways_of_setting_an_option_are_equivalent(notebook: Notebook, name: str) -> None:
     value = OPTIONS[name].values[-1]
     notebook.run(f"%ci_config {name}={value}")
     assert listed(notebook).sources[name] == SET
@@ -89,7 +89,7 @@ def test_both_ways_of_setting_are_the_same(notebook: Notebook, name: str) -> Non
         ("progres", "True", "unknown_option"),
     ],
 )
-def test_a_wrong_one_is_refused_where_it_is_set(notebook: Notebook, name: str, value: str, code: str) -> None:
+def test_invalid_option_is_refused_where_it_is_set(notebook: Notebook, name: str, value: str, code: str) -> None:
     error = notebook.fail(f"%ci_config {name}={value.strip(chr(39))}")
     assert error.code == code
     with capture_output() as said:
@@ -102,7 +102,7 @@ def test_a_wrong_one_is_refused_where_it_is_set(notebook: Notebook, name: str, v
 
 
 @pytest.mark.parametrize("environment", [True, False])
-def test_a_wrong_one_outside_is_refused_when_loading(
+def test_invalid_option_outside_the_notebook_is_refused_on_loading(
     notebook: Notebook, project: Path, monkeypatch: pytest.MonkeyPatch, *, environment: bool
 ) -> None:
     if environment:
@@ -115,21 +115,21 @@ def test_a_wrong_one_outside_is_refused_when_loading(
 
 
 @pytest.mark.parametrize("line", ["progress = off", "progress =off", "progress= off", "=off", "progress="])
-def test_blanks_around_an_equals_sign_are_named(notebook: Notebook, line: str) -> None:
+def test_blanks_around_an_equals_sign_are_reported(notebook: Notebook, line: str) -> None:
     error = notebook.fail(f"%ci_config {line}")
     assert error.sentence == "There are blanks around an equals sign, or nothing on one side of it."
     assert "without blanks" in error.next_step
 
 
-def test_a_name_that_is_nearly_right_is_proposed(notebook: Notebook) -> None:
+def test_misspelled_option_suggests_the_nearest(notebook: Notebook) -> None:
     assert "Did you mean progress?" in notebook.fail("%ci_config progess=1").sentence
     assert notebook.fail("%ci_config progress").next_step.startswith("Write progress=VALUE")
     assert notebook.fail("%ci_config progress").sentence == "'progress' has no value."
     with pytest.raises(ArgumentError, match=r"There is no option environment\."):
-        known_option("environment")  # where data goes is an argument
+        known_option("environment")  # the environment is an argument
 
 
-def test_an_argument_wins_over_an_option(notebook: Notebook) -> None:
+def test_argument_takes_precedence_over_an_option(notebook: Notebook) -> None:
     notebook.run("%ci_segment A customers --quiet\n%ci_config normalization=both --quiet")
     assert notebook.run("%ci_preview A").normalization == "both"
     assert notebook.run("%ci_preview A --normalization enhanced").normalization == "enhanced"

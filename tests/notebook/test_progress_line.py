@@ -1,4 +1,4 @@
-"""Progress in place: what is said, how often, and what is left."""
+"""Progress in one line: its text, how often it is updated, and what remains."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def at(*moments: float) -> Iterator[float]:
     yield from moments
 
 
-def test_a_quick_run_shows_nothing() -> None:
+def test_quick_run_shows_nothing() -> None:
     shown: list[str] = []
     seconds = at(0, 0.1, 0.4)
     with ProgressLine(live=True, monotonic=lambda: next(seconds), write=shown.append) as line:
@@ -23,7 +23,7 @@ def test_a_quick_run_shows_nothing() -> None:
     assert shown == []
 
 
-def test_a_long_run_is_rewritten_and_leaves_one_line() -> None:
+def test_long_run_is_updated_and_leaves_one_line() -> None:
     shown: list[str] = []
     seconds = at(0, 0.6, 0.65, 2, 4, 4)
     with ProgressLine(live=True, monotonic=lambda: next(seconds), write=shown.append) as line:
@@ -37,7 +37,7 @@ def test_a_long_run_is_rewritten_and_leaves_one_line() -> None:
     ]
 
 
-def test_a_stopped_run_says_so() -> None:
+def test_stopped_run_says_so() -> None:
     shown: list[str] = []
     seconds = at(0, 1, 2)
 
@@ -51,13 +51,13 @@ def test_a_stopped_run_says_so() -> None:
     assert shown == ["Creating the audience …", "Creating the audience in 2.0 s, stopped"]
 
 
-def test_nobody_looking_sees_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_is_hidden_if_the_line_is_not_live(capsys: pytest.CaptureFixture[str]) -> None:
     with ProgressLine(live=False, monotonic=lambda: 5.0) as line:
         line(Progress("Sending", 1, 10))
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_terminal_is_rewritten_by_a_carriage_return(capsys: pytest.CaptureFixture[str]) -> None:
+def test_terminal_line_is_rewritten_with_a_carriage_return(capsys: pytest.CaptureFixture[str]) -> None:
     seconds = at(0, 1, 2, 2)
     with ProgressLine(live=True, monotonic=lambda: next(seconds)) as line:
         line(Progress("Sending", 500, 1_000))
@@ -68,5 +68,5 @@ def test_a_terminal_is_rewritten_by_a_carriage_return(capsys: pytest.CaptureFixt
     assert said.count("\n") == 1
 
 
-def test_a_step_without_a_count_is_only_named() -> None:
+def test_step_without_a_count_is_only_named() -> None:
     assert progress_text(Progress("Waiting"), 90) == "Waiting …"

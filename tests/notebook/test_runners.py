@@ -1,4 +1,4 @@
-"""Programs that run notebooks: a magic that fails stops each of them, and none waits for somebody to sign in."""
+"""Programs that run notebooks: a failed magic stops each of them, and none waits for a sign-in."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FAILING = {
     "SignInUnreachableError": "%ci_connect Real --environment sandbox --client-id app --customer-id 222 "
     "--account-id 111 --agree",
 }
-#: nbmake executes as nbconvert does, so it is tried with the failure that a runner might hang on.
+#: nbmake executes like nbconvert, so it only gets the failure that could make a runner hang.
 HANGS = "SignInUnreachableError"
 TRIED = [(runner, error) for runner in RUNNERS for error in FAILING if runner != "nbmake" or error == HANGS]
 
@@ -52,16 +52,16 @@ def run(runner: str, folder: Path, *cells: str) -> subprocess.CompletedProcess[s
 
 
 @pytest.mark.parametrize(("runner", "error"), TRIED)
-def test_a_magic_that_fails_stops_the_run(runner: str, error: str, tmp_path: Path) -> None:
+def test_failed_magic_stops_the_run(runner: str, error: str, tmp_path: Path) -> None:
     ended = run(runner, tmp_path, "%load_ext ci_magics", FAILING[error], "open('reached', 'w').close()")
     assert ended.returncode != 0
     assert error in ended.stdout + ended.stderr
-    if not runner.startswith("nbval"):  # nbval goes on with the next cell, and fails all the same
+    if not runner.startswith("nbval"):  # nbval continues with the next cell, but fails too
         assert not (tmp_path / "reached").exists()
 
 
 @pytest.mark.parametrize("runner", RUNNERS)
-def test_a_magic_that_works_ends_well(runner: str, tmp_path: Path) -> None:
+def test_successful_magic_ends_with_success(runner: str, tmp_path: Path) -> None:
     ended = run(
         runner, tmp_path, "%load_ext ci_magics\n%ci_config progress=False --quiet", "open('reached', 'w').close()"
     )

@@ -53,7 +53,7 @@ def builder(choices: list[Any] | None = None) -> SetsEditor:
 
 
 @given(trees(fitting_conditions() | members))
-def test_any_rule_is_shown_in_fields_and_comes_back_the_same(node: Node) -> None:
+def test_any_rule_is_shown_in_fields_and_read_back(node: Node) -> None:
     shown = builder()
     shown.put(node)
     assert shown.node() == node
@@ -69,14 +69,14 @@ def form(workspace: Workspace, frame: pd.DataFrame) -> SegmentForm:
     return SegmentForm(workspace, variables={"customers": frame, "number": 3, "_hidden": frame}, moment=0)
 
 
-def test_the_frames_of_the_notebook_are_offered(form: SegmentForm) -> None:
+def test_frames_of_the_notebook_are_offered(form: SegmentForm) -> None:
     assert [value for _label, value in form.fields["source"].options] == ["customers", FILES]
     assert form.value["email"] == "EMail"
     form.wait()
     assert "500 profiles" in form.total.value
 
 
-def test_a_rule_is_counted_as_a_whole_and_by_part(form: SegmentForm, frame: pd.DataFrame) -> None:
+def test_rule_is_counted_in_total_and_by_part(form: SegmentForm, frame: pd.DataFrame) -> None:
     form.value = {"name": "Some", "rule": RULE}
     form.wait()
     one = frame["Country"].isin(["NL", "BE"]) & (frame["TotalSpend"] > 100)
@@ -113,7 +113,7 @@ def test_conditions_are_added_changed_and_removed(form: SegmentForm) -> None:
     form.wait()
 
 
-def test_values_are_picked_from_those_that_there_are(form: SegmentForm, frame: pd.DataFrame) -> None:
+def test_values_are_chosen_from_existing_ones(form: SegmentForm, frame: pd.DataFrame) -> None:
     condition = form.builder.groups[0].add(ConditionEditor)
     condition.column.value, condition.operator.value = "Country", Operator.ANY_OF
     picker = condition.picker
@@ -127,7 +127,7 @@ def test_values_are_picked_from_those_that_there_are(form: SegmentForm, frame: p
     form.wait()
 
 
-def test_no_address_is_offered_or_kept(workspace: Workspace) -> None:
+def test_address_is_neither_offered_nor_stored(workspace: Workspace) -> None:
     few = pd.DataFrame({"Id": [1, 2, 3], "EMail": ["jan@contoso.com", "eva@contoso.com", None]})
     form = SegmentForm(workspace, variables={"few": few}, moment=0)
     condition = form.builder.groups[0].add(ConditionEditor)
@@ -143,7 +143,7 @@ def test_no_address_is_offered_or_kept(workspace: Workspace) -> None:
     assert "2 of 3 profiles" in form.total.value
 
 
-def test_a_segment_is_saved_with_its_rule(form: SegmentForm, workspace: Workspace) -> None:
+def test_segment_is_saved_with_its_rule(form: SegmentForm, workspace: Workspace) -> None:
     form.value = {"name": "Dutch <b>", "rule": "Country equals NL"}
     form.save_button.click()
     form.wait()
@@ -165,21 +165,21 @@ def test_a_segment_is_saved_with_its_rule(form: SegmentForm, workspace: Workspac
         ({"name": "X", "rule": "TotalSpend > 5 and TotalSpend < 4"}, "The rule can never be true"),
     ],
 )
-def test_what_is_missing_is_said(form: SegmentForm, choices: dict[str, Any], words: str) -> None:
+def test_missing_choice_is_explained(form: SegmentForm, choices: dict[str, Any], words: str) -> None:
     form.value = choices
     form.save_button.click()
     form.wait()
     assert words in form.sentence
 
 
-def test_a_rule_that_is_none_is_refused(form: SegmentForm) -> None:
+def test_invalid_rule_is_refused(form: SegmentForm) -> None:
     with pytest.raises(SegmentError, match="The rule cannot be read"):
         form.value = {"rule": "Country is like NL"}
     form.wait()
 
 
 @pytest.mark.parametrize("rule", ["", RULE, "City contains \"it's 'x'\" ignoring case"])
-def test_the_code_makes_the_same_segment(form: SegmentForm, frame: pd.DataFrame, rule: str) -> None:
+def test_code_makes_the_same_segment(form: SegmentForm, frame: pd.DataFrame, rule: str) -> None:
     form.value = {"name": "A \"b\" 'c'", "rule": rule, "key": "CustomerId"}
     arguments = parsed(form.code.magic, {"customers": frame})
     assert [word.text for word in arguments.words] == ["A \"b\" 'c'", "customers"]
@@ -188,7 +188,7 @@ def test_the_code_makes_the_same_segment(form: SegmentForm, frame: pd.DataFrame,
     assert made.rows == form.count() == form.save().rows
 
 
-def test_files_make_a_dynamic_segment_or_a_static_one(
+def test_file_makes_a_dynamic_or_static_segment(
     form: SegmentForm, frame: pd.DataFrame, workspace: Workspace, tmp_path: Path
 ) -> None:
     path = tmp_path / "customers.csv"
@@ -205,7 +205,7 @@ def test_files_make_a_dynamic_segment_or_a_static_one(
 
 
 @pytest.mark.parametrize("encoding", ["cp1250", "utf-16", "mac_roman"])
-def test_an_encoding_is_chosen_for_files(form: SegmentForm, tmp_path: Path, encoding: str) -> None:
+def test_encoding_can_be_chosen_for_files(form: SegmentForm, tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "customers.csv"
     path.write_text("Id,EMail,City\n1,jan@contoso.com,Orléans\n2,eva@contoso.com,Köln\n", encoding=encoding)
     assert form.fields["encoding"].layout.display == "none"
@@ -220,7 +220,7 @@ def test_an_encoding_is_chosen_for_files(form: SegmentForm, tmp_path: Path, enco
     form.wait()
 
 
-def test_an_encoding_that_does_not_exist_is_said_at_once(form: SegmentForm, tmp_path: Path) -> None:
+def test_unknown_encoding_is_reported_at_once(form: SegmentForm, tmp_path: Path) -> None:
     path = tmp_path / "customers.csv"
     path.write_text("Id,EMail\n1,jan@contoso.com\n")
     form.value = {"source": FILES, "path": str(path), "encoding": "cp1225"}
@@ -237,7 +237,7 @@ def test_an_encoding_that_does_not_exist_is_said_at_once(form: SegmentForm, tmp_
         ("Country is any of Germany, Swedn", "allow_shrink", "did you mean 'Sweden'"),
     ],
 )
-def test_a_segment_that_loses_its_people_is_stopped_and_may_be_allowed(
+def test_segment_that_loses_its_people_is_stopped_and_can_be_allowed(
     workspace: Workspace, rule: str, guard: str, hint: str
 ) -> None:
     countries = ["Sweden"] * 30 + ["Germany"] * 10
@@ -262,13 +262,13 @@ def test_a_segment_that_loses_its_people_is_stopped_and_may_be_allowed(
     assert f"{guard}=True" in form.code.python
     saved = form.save()
     assert workspace.segments["North"].rows == saved.rows < 20
-    form.value = {"rule": "Country equals Nowhere"}  # another definition is not allowed by it
+    form.value = {"rule": "Country equals Nowhere"}  # the permission does not extend to another definition
     assert form.value[guard] is False
     assert box.layout.display == "none"
     form.wait()
 
 
-def test_the_last_change_is_undone_and_redone(form: SegmentForm, workspace: Workspace) -> None:
+def test_last_change_is_undone_and_redone(form: SegmentForm, workspace: Workspace) -> None:
     buttons = (form.undo_button, form.redo_button)
     form.value = {"name": "Some"}
     all_of_them = form.save().rows
@@ -289,7 +289,7 @@ def test_the_last_change_is_undone_and_redone(form: SegmentForm, workspace: Work
     form.wait()
 
 
-def test_a_deleted_segment_is_brought_back(form: SegmentForm, workspace: Workspace) -> None:
+def test_deleted_segment_is_restored(form: SegmentForm, workspace: Workspace) -> None:
     form.value = {"name": "Some"}
     form.save()
     ci.segments.delete("Some")
@@ -300,7 +300,9 @@ def test_a_deleted_segment_is_brought_back(form: SegmentForm, workspace: Workspa
     form.wait()
 
 
-def test_earlier_segments_alone(form: SegmentForm, frame: pd.DataFrame, workspace: Workspace) -> None:
+def test_rule_over_earlier_segments_needs_no_frame(
+    form: SegmentForm, frame: pd.DataFrame, workspace: Workspace
+) -> None:
     ci.segment("Dutch", frame, where="Country = 'NL'")
     ci.segment("Big", frame, where="TotalSpend > 100")
     form.refresh()
@@ -316,7 +318,7 @@ def test_earlier_segments_alone(form: SegmentForm, frame: pd.DataFrame, workspac
     assert workspace.segments["Both"].is_dynamic
 
 
-def test_many_columns_and_odd_names(workspace: Workspace) -> None:
+def test_many_columns_and_odd_names_are_offered(workspace: Workspace) -> None:
     wide = pd.DataFrame({f"Column {number} <b>": [number, 2] for number in range(200)})
     wide["EMail"] = ["a@contoso.com", "b@contoso.com"]
     form = SegmentForm(workspace, variables={"wide": wide}, moment=0)
@@ -327,7 +329,7 @@ def test_many_columns_and_odd_names(workspace: Workspace) -> None:
     assert len(form.fields["email"].options) == 201
 
 
-def test_refreshing_keeps_what_was_begun(form: SegmentForm) -> None:
+def test_refreshing_the_form_keeps_choices(form: SegmentForm) -> None:
     form.value = {"name": "Some", "rule": RULE}
     form.refresh()
     assert (form.value["name"], form.value["rule"]) == ("Some", RULE)
@@ -337,13 +339,13 @@ def test_refreshing_keeps_what_was_begun(form: SegmentForm) -> None:
 def test_only_the_latest_change_is_counted(workspace: Workspace, frame: pd.DataFrame) -> None:
     form = SegmentForm(workspace, variables={"customers": frame}, moment=60)
     form.value = {"rule": "Country equals NL"}
-    form.live.cancel()  # else this test would wait for a minute
+    form.live.cancel()  # the pending count would take a minute
     form.wait()
     assert form.total.value == ""
     assert form.count() == (frame["Country"] == "NL").sum()
 
 
-def test_dates_are_typed_as_dates(form: SegmentForm) -> None:
+def test_dates_are_entered_as_dates(form: SegmentForm) -> None:
     condition = form.builder.groups[0].add(ConditionEditor)
     condition.column.value, condition.operator.value = "LastPurchase", Operator.BETWEEN
     assert [entry.widget.description for entry in condition.entries] == ["from", "to"]
@@ -353,14 +355,14 @@ def test_dates_are_typed_as_dates(form: SegmentForm) -> None:
     form.wait()
 
 
-def test_nothing_chosen_is_no_source(workspace: Workspace) -> None:
+def test_empty_choice_is_not_a_source(workspace: Workspace) -> None:
     form = SegmentForm(workspace, moment=0)
     assert form.value["source"] == FILES
     with pytest.raises(ArgumentError, match="The segment has no name yet"):
         form.code  # noqa: B018 - asking is the test
 
 
-def test_a_segment_of_customer_insights(
+def test_segment_of_customer_insights_is_saved(
     emulator: RunningEmulator, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CI_MAGICS_SUBSCRIPTION_KEY", emulator.subscription_key)

@@ -1,4 +1,4 @@
-"""What ``%ci_segments VERB NAME`` does with a segment that exists, and the list of all."""
+"""The verbs of ``%ci_segments VERB NAME`` for an existing segment, and the list of segments."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def stored(notebook: Notebook) -> Notebook:
-    """A notebook with two segments."""
+    """Return a notebook with two segments."""
     notebook.run("%ci_segment 'Big spenders' customers --where 'TotalSpend > 250' --quiet")
     notebook.run("%ci_segment Other customers --quiet")
     return notebook
@@ -60,7 +60,7 @@ def test_every_verb_is_tested_here() -> None:
 
 
 @pytest.mark.parametrize("verb", CHANGES)
-def test_a_verb_changes_the_segment_and_shows_what_came_of_it(stored: Notebook, verb: str) -> None:
+def test_verb_changes_the_segment_and_shows_the_result(stored: Notebook, verb: str) -> None:
     words, changed = CHANGES[verb]
     if verb in UNDONE:
         stored.run(f"{UNDONE[verb]} --quiet")
@@ -72,14 +72,14 @@ def test_a_verb_changes_the_segment_and_shows_what_came_of_it(stored: Notebook, 
         assert set(shown.names()) <= set(ci.segments.overview().names())
 
 
-def test_what_was_undone_can_be_redone(stored: Notebook) -> None:
+def test_undone_change_can_be_redone(stored: Notebook) -> None:
     stored.run("%ci_segment 'Big spenders' customers --where 'TotalSpend > 350' --quiet")
     stored.run("%ci_segments undo 'Big spenders' --quiet")
     (shown,) = stored.run("%ci_segments redo 'Big spenders'")
     assert shown.profiles == line("Big spenders").profiles == 3
 
 
-def test_a_condition_that_loses_people_is_stopped_unless_it_is_allowed(stored: Notebook) -> None:
+def test_condition_that_loses_people_is_stopped_unless_allowed(stored: Notebook) -> None:
     half = "%ci_segment 'Big spenders' customers --where 'TotalSpend > 550'"
     assert stored.fail(half).code == "segment_shrinks"
     assert line("Big spenders").profiles == 4
@@ -91,7 +91,7 @@ def test_a_condition_that_loses_people_is_stopped_unless_it_is_allowed(stored: N
     assert line("Big spenders").profiles == 0
 
 
-def test_deleting_says_what_it_did_and_how_to_undo_it(stored: Notebook, capsys: pytest.CaptureFixture[str]) -> None:
+def test_delete_says_what_it_did_and_how_to_undo_it(stored: Notebook, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     stored.run("%ci_segments delete Other")
     said = capsys.readouterr().out
@@ -100,13 +100,13 @@ def test_deleting_says_what_it_did_and_how_to_undo_it(stored: Notebook, capsys: 
 
 
 @pytest.mark.parametrize("verb", LOOKS)
-def test_a_verb_that_looks_changes_nothing(stored: Notebook, verb: str) -> None:
+def test_read_only_verb_changes_nothing(stored: Notebook, verb: str) -> None:
     before = ci.segments.overview()
     assert isinstance(stored.run(f"%ci_segments {verb} 'Big spenders'"), LOOKS[verb])
     assert ci.segments.overview() == before
 
 
-def test_tags_replace_those_there_were(stored: Notebook) -> None:
+def test_tags_replace_the_existing_tags(stored: Notebook) -> None:
     stored.run("%ci_segments tag Other a b")
     stored.run("%ci_segments tag Other c")
     assert line("Other").tags == ("c",)
@@ -116,7 +116,7 @@ def test_tags_replace_those_there_were(stored: Notebook) -> None:
     assert "at most 20 tags" in error.sentence
 
 
-def test_a_download_holds_keys_and_is_private(stored: Notebook, tmp_path: Path) -> None:
+def test_download_contains_keys_and_is_private(stored: Notebook, tmp_path: Path) -> None:
     path = tmp_path / "keys.csv"
     stored.variables["path"] = str(path)
     assert stored.run("%ci_segments download 'Big spenders' $path") == path
@@ -124,7 +124,7 @@ def test_a_download_holds_keys_and_is_private(stored: Notebook, tmp_path: Path) 
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_history_counts_each_time_that_the_segment_was_made(stored: Notebook) -> None:
+def test_history_counts_each_evaluation(stored: Notebook) -> None:
     stored.run("%ci_segment 'Big spenders' customers --where 'TotalSpend > 350' --quiet")
     assert [count for _moment, count in stored.run("%ci_segments history 'Big spenders'").counts] == [4, 3]
     stored.run("%ci_segments rename 'Big spenders' Rich --quiet")
@@ -132,7 +132,7 @@ def test_history_counts_each_time_that_the_segment_was_made(stored: Notebook) ->
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_needs_a_segment_that_exists(stored: Notebook, verb: str) -> None:
+def test_every_verb_needs_an_existing_segment(stored: Notebook, verb: str) -> None:
     needed = [each for each in magic("%ci_segments").verbs()[verb].positionals if each.needed]
     words = " ".join(["x"] * (len(needed) - 1))
     error = stored.fail(f"%ci_segments {verb} 'Big spender' {words}")
@@ -149,7 +149,7 @@ def test_every_verb_needs_a_segment_that_exists(stored: Notebook, verb: str) -> 
         ("--allow-shrink", "%ci_segments rename has no option --allow-shrink."),
     ],
 )
-def test_a_verb_takes_nothing_else(stored: Notebook, other: str, says: str) -> None:
+def test_verb_refuses_other_options(stored: Notebook, other: str, says: str) -> None:
     before = ci.segments.overview()
     error = stored.fail(f"%ci_segments rename Other New {other}")
     assert isinstance(error, ArgumentError)
@@ -172,7 +172,7 @@ def test_a_verb_takes_nothing_else(stored: Notebook, other: str, says: str) -> N
         ("%ci_connect --insights Contoso", "%ci_insights Contoso"),
     ],
 )
-def test_an_earlier_form_is_answered_with_the_new_one(stored: Notebook, line: str, now: str) -> None:
+def test_earlier_syntax_is_answered_with_the_new_one(stored: Notebook, line: str, now: str) -> None:
     before = ci.segments.overview()
     error = stored.fail(line)
     assert error.code == "verb_now"
@@ -183,12 +183,12 @@ def test_an_earlier_form_is_answered_with_the_new_one(stored: Notebook, line: st
 @pytest.mark.parametrize(
     "line", ["rename Other 'Big spenders'", "duplicate Other Other", "rename Other ' '", f"rename Other {'x' * 129}"]
 )
-def test_a_new_name_must_be_free_and_a_name(stored: Notebook, line: str) -> None:
+def test_new_name_must_be_free_and_valid(stored: Notebook, line: str) -> None:
     assert isinstance(stored.fail(f"%ci_segments {line}"), ArgumentError)
     assert ci.segments.overview().names() == ["Big spenders", "Other"]
 
 
-def test_a_segment_of_an_unfinished_run_is_not_deleted(stored: Notebook, emulator: RunningEmulator) -> None:
+def test_segment_of_an_unfinished_run_cannot_be_deleted(stored: Notebook, emulator: RunningEmulator) -> None:
     assert emulator.audiences() == {}
     connect()
 
@@ -203,7 +203,7 @@ def test_a_segment_of_an_unfinished_run_is_not_deleted(stored: Notebook, emulato
     assert "Other" in ci.segments.overview().names()
 
 
-def test_the_list_says_what_a_segment_is_and_what_it_fills(stored: Notebook, emulator: RunningEmulator) -> None:
+def test_list_shows_segments_and_the_audiences_they_fill(stored: Notebook, emulator: RunningEmulator) -> None:
     assert emulator.audiences() == {}
     connect()
     export("Other", consent=None)
@@ -220,7 +220,7 @@ def test_the_list_says_what_a_segment_is_and_what_it_fills(stored: Notebook, emu
     assert len(found) == 3
 
 
-def test_an_empty_list_says_how_to_begin(notebook: Notebook) -> None:
+def test_empty_list_says_how_to_start(notebook: Notebook) -> None:
     assert repr(notebook.run("%ci_segments")) == "No segment yet. Make one: %ci_segment NAME FRAME."
 
 
@@ -233,7 +233,7 @@ def test_another_segment_takes_over_the_suppression(stored: Notebook) -> None:
     assert line("Other").state == "suppresses"
 
 
-def test_a_refresh_evaluates_the_definition_again(stored: Notebook, tmp_path: Path) -> None:
+def test_refresh_evaluates_the_definition_again(stored: Notebook, tmp_path: Path) -> None:
     path = tmp_path / "customers.csv"
     path.write_text("Id,EMail\nk1,a@contoso.com\n", "utf-8")
     ci.segment("Files", str(path))
@@ -244,7 +244,7 @@ def test_a_refresh_evaluates_the_definition_again(stored: Notebook, tmp_path: Pa
     assert error.sentence == "The segment 'Other' is static: it reads a frame of a notebook."
 
 
-def test_rules_follow_a_segment_that_gets_another_name(stored: Notebook) -> None:
+def test_rules_follow_a_renamed_segment(stored: Notebook) -> None:
     stored.run("""%ci_segment Rest --rule "'Other' and not 'Big spenders'" --quiet""")
     stored.run("""%ci_segment Some customers --rule "'Big spenders' or Id = c1" --quiet""")
     stored.run("%ci_segments rename 'Big spenders' \"Bo's rich\" --quiet")
@@ -255,7 +255,7 @@ def test_rules_follow_a_segment_that_gets_another_name(stored: Notebook) -> None
     assert ci.Rule.parse(kept).segments == ("Bo's rich",)
 
 
-def test_a_segment_that_a_query_reads_keeps_its_name(stored: Notebook, tmp_path: Path) -> None:
+def test_segment_that_a_query_reads_cannot_be_renamed(stored: Notebook, tmp_path: Path) -> None:
     path = tmp_path / "customers.csv"
     path.write_text("Id,EMail\nc2,a@contoso.com\n", "utf-8")
     ci.segment("Joined", f"SELECT f.* FROM '{path}' f JOIN Other USING (Id)")
@@ -264,7 +264,7 @@ def test_a_segment_that_a_query_reads_keeps_its_name(stored: Notebook, tmp_path:
     assert ci.segments.overview().names() == ["Big spenders", "Joined", "Other"]
 
 
-def test_what_a_dynamic_segment_is_made_of_is_not_deleted(stored: Notebook) -> None:
+def test_source_of_a_dynamic_segment_cannot_be_deleted(stored: Notebook) -> None:
     stored.run("""%ci_segment Rest --rule "'Other' and not 'Big spenders'" --quiet""")
     error = stored.fail("%ci_segments delete Other")
     assert error.sentence == "The segment 'Rest' is made of 'Other' whenever it is refreshed."
@@ -273,7 +273,7 @@ def test_what_a_dynamic_segment_is_made_of_is_not_deleted(stored: Notebook) -> N
     assert ci.segments.overview().names() == ["Big spenders"]
 
 
-def test_a_frame_may_be_a_path(stored: Notebook, tmp_path: Path) -> None:
+def test_frame_can_be_a_path(stored: Notebook, tmp_path: Path) -> None:
     path = tmp_path / "customers.csv"
     path.write_text("Id,EMail\nk1,a@contoso.com\n", "utf-8")
     stored.variables["path"] = str(path)

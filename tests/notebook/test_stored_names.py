@@ -1,4 +1,4 @@
-"""What Tab knows of the workspace: never by waiting, never by making one."""
+"""Tab completion never waits for a workspace and never creates one."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def offered(notebook: Notebook, cell: str) -> list[str]:
         return [each.text for each in notebook.shell.Completer.completions(cell, len(cell))]
 
 
-def test_neither_loading_nor_a_tab_makes_a_workspace(
+def test_loading_and_tab_create_no_workspace(
     notebook: Notebook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CI_MAGICS_WORKSPACE", str(tmp_path / "elsewhere"))
@@ -41,7 +41,7 @@ def test_neither_loading_nor_a_tab_makes_a_workspace(
     assert tab(notebook, "%ci_preview ") == ["All"]
 
 
-def test_a_workspace_of_another_version_is_left_as_it_is(
+def test_workspace_of_another_version_is_left_unchanged(
     notebook: Notebook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CI_MAGICS_WORKSPACE", str(tmp_path / "older"))
@@ -58,7 +58,9 @@ def test_a_workspace_of_another_version_is_left_as_it_is(
     database.dispose()
 
 
-def test_a_tab_does_not_wait_for_what_is_still_loading(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tab_does_not_wait_for_names_that_are_still_loading(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
     loading, loaded = threading.Event(), threading.Event()
     opened = store.existing_workspace
 
@@ -78,7 +80,7 @@ def test_a_tab_does_not_wait_for_what_is_still_loading(notebook: Notebook, monke
     assert tab(notebook, "%ci_preview ") == ["All"]
 
 
-def test_a_profile_that_loads_the_extension_before_any_cell_gets_names_too(notebook: Notebook) -> None:
+def test_extension_loaded_by_the_profile_gets_names_too(notebook: Notebook) -> None:
     notebook.run("%ci_segment All customers --quiet")
     stored = StoredNames()
     stored.names("segment")

@@ -1,4 +1,4 @@
-"""IPython in a terminal, driven through a pseudo-terminal as a person would."""
+"""IPython in a terminal, driven through a pseudo-terminal."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def terminal(emulator: RunningEmulator, tmp_path: Path) -> Iterator[pexpect.spaw
 
 
 def say(terminal: pexpect.spawn, line: str) -> str:
-    """Type a line, and return what is shown before the next prompt."""
+    """Type a line, and return the output before the next prompt."""
     terminal.sendline(line)
     terminal.expect(r"In \[\d+\]: ")
     return str(terminal.before)
 
 
-def test_the_whole_job_in_a_terminal(terminal: pexpect.spawn) -> None:
+def test_complete_export_in_a_terminal(terminal: pexpect.spawn) -> None:
     assert "Error" not in say(terminal, "%load_ext ci_magics")
     say(terminal, "from ci_magics.sample import customers as sample; customers = sample(500)")
     say(terminal, '%ci_connect "Contoso EU" --customer-id 222 --account-id 111 --agree --accept-terms --quiet')
@@ -55,7 +55,7 @@ def test_the_whole_job_in_a_terminal(terminal: pexpect.spawn) -> None:
     assert "a terminal: no forms here." in say(terminal, "%ci_doctor")
 
 
-def test_an_error_is_one_line_in_a_terminal(terminal: pexpect.spawn) -> None:
+def test_error_is_one_line_in_a_terminal(terminal: pexpect.spawn) -> None:
     say(terminal, "%load_ext ci_magics")
     shown = say(terminal, "%ci_preview Nothing")
     assert "NotFoundError: There is no segment 'Nothing'." in shown
