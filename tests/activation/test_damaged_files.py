@@ -1,4 +1,4 @@
-"""A damaged ledger, snapshot or spool is named with the way back, and nothing is sent from it."""
+"""A damaged ledger, snapshot or spool is reported with the next step, and nothing is sent from it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def flip(path: Path, share: float) -> None:
     path.write_bytes(data)
 
 
-#: What may happen to a file: a byte of its magic number, its hashes, its index or its very end; or more than that.
+#: Damage of a file: a byte of its magic number, its hashes, its index or its end, or more than that.
 DAMAGES: dict[str, Any] = {
     **{f"byte at {share:.0%}": (lambda path, share=share: flip(path, share)) for share in (0, 0.2, 0.5, 0.9, 0.99, 1)},
     "cut off": lambda path: path.write_bytes(path.read_bytes()[:-1]),
@@ -47,13 +47,11 @@ def the_file(folder: Path) -> Path:
 
 @pytest.mark.matrix
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_ledger_is_named_and_filled_anew(
-    emulator: RunningEmulator, workspace: Workspace, damage: str
-) -> None:
+def test_damaged_ledger_is_reported_and_replaced(emulator: RunningEmulator, workspace: Workspace, damage: str) -> None:
     connect()
     export(segment(900))
     segment(900, start=100)
-    DAMAGES[damage](the_file(workspace.ledgers.root))  # type: ignore[attr-defined]  # files of one user are in a folder
+    DAMAGES[damage](the_file(workspace.ledgers.root))  # type: ignore[attr-defined]  # files of a single user are in a folder
     before = sent(emulator)
     with pytest.raises(CiError, match=r"'All'.*mode=\"replace\""):
         export("All")
@@ -67,7 +65,7 @@ def test_a_damaged_ledger_is_named_and_filled_anew(
 
 @pytest.mark.matrix
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_damaged_profiles_are_named_and_nothing_is_sent_of_them(
+def test_damaged_snapshot_is_reported_and_nothing_is_sent(
     emulator: RunningEmulator, workspace: Workspace, damage: str
 ) -> None:
     connect()
@@ -85,7 +83,7 @@ def test_damaged_profiles_are_named_and_nothing_is_sent_of_them(
 
 
 @pytest.mark.parametrize("damage", ["byte at 50%", "cut off", "gone"])
-def test_a_refresh_brings_damaged_profiles_back_though_nothing_changed(
+def test_refresh_restores_a_damaged_snapshot_without_changes(
     emulator: RunningEmulator, workspace: Workspace, tmp_path: Path, damage: str
 ) -> None:
     connect()
@@ -103,19 +101,17 @@ def test_a_refresh_brings_damaged_profiles_back_though_nothing_changed(
 @pytest.mark.matrix
 @pytest.mark.parametrize("damage", ["byte at 0%", "byte at 50%", "cut off", "gone"])
 @pytest.mark.parametrize("kind", ["hashes.bin", "profiles.parquet", "reasons.parquet"])
-def test_what_a_run_put_aside_is_not_sent_when_it_is_damaged(
-    emulator: RunningEmulator, workspace: Workspace, damage: str, kind: str
-) -> None:
+def test_damaged_spool_is_not_sent(emulator: RunningEmulator, workspace: Workspace, damage: str, kind: str) -> None:
     connect()
     segment(2_500)
-    fail(emulator, APPLY, "partial", *["http_500"] * 10, indexes=[0])  # two calls are tried five times
+    fail(emulator, APPLY, "partial", *["http_500"] * 10, indexes=[0])  # two calls with five attempts each
     with pytest.raises(CiError, match="resume"):
         export("All")
     found = [each for each in workspace.spool.root.iterdir() if each.name.endswith(kind)]  # type: ignore[attr-defined]
     assert found or kind == "reasons.parquet"
     for path in found:
         content = path.read_bytes()
-        path.unlink()  # profiles are linked with the segment's, which stay as they are
+        path.unlink()  # profiles are hard links to the snapshot, which stays unchanged
         path.write_bytes(content)
         DAMAGES[damage](path)
     emulator.control("POST", "/faults", [])

@@ -1,4 +1,4 @@
-"""The doctor: one line and one remedy for what may be wrong."""
+"""The doctor: one line and one remedy for each problem."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def found(examination: Examination, check: str) -> Finding:
     return next(each for each in examination.findings if each.check.startswith(check))
 
 
-def test_a_good_environment_is_healthy(emulator: RunningEmulator, workspace: Workspace) -> None:
+def test_good_environment_is_healthy(emulator: RunningEmulator, workspace: Workspace) -> None:
     assert emulator.audiences() == {}
     connect()
     examination = ci.doctor()
@@ -37,7 +37,7 @@ def test_a_good_environment_is_healthy(emulator: RunningEmulator, workspace: Wor
     assert len(workspace.connections) == 1
 
 
-def test_every_finding_is_one_line_and_what_is_not_good_has_a_remedy(
+def test_every_finding_is_one_line_and_every_problem_has_a_remedy(
     emulator: RunningEmulator, workspace: Workspace
 ) -> None:
     assert emulator.audiences() == {}
@@ -49,7 +49,7 @@ def test_every_finding_is_one_line_and_what_is_not_good_has_a_remedy(
         assert bool(each.remedy) == (each.state != GOOD), each
 
 
-def test_a_page_shows_signs_and_text_stays_ascii() -> None:
+def test_html_shows_symbols_and_text_stays_ascii() -> None:
     examination = Examination((Finding("a", GOOD, "Fine."), Finding("b", LOOK, "So.", "Do."), Finding("c", BAD, "No.")))
     assert repr(examination).splitlines() == ["ok a: Fine.", "! b: So. Do.", "x c: No."]
     page = examination._repr_html_()
@@ -61,14 +61,14 @@ def test_a_page_shows_signs_and_text_stays_ascii() -> None:
     assert examination.to_frame()["state"].tolist() == [GOOD, LOOK, BAD]
 
 
-def test_a_missing_consent_is_said_with_what_gives_it(emulator: RunningEmulator, workspace: Workspace) -> None:
+def test_missing_consent_is_reported_with_its_remedy(emulator: RunningEmulator, workspace: Workspace) -> None:
     assert emulator.audiences() == {}
     connect(accept_terms=False)
     terms = found(ci.doctor(workspace=workspace), "terms")
     assert (terms.state, terms.remedy) == (LOOK, 'ci.connect("Contoso EU", accept_terms=True)')
 
 
-def test_nobody_signed_in_is_said(
+def test_missing_sign_in_is_reported(
     emulator: RunningEmulator, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert emulator.audiences() == {}
@@ -83,7 +83,7 @@ def test_nobody_signed_in_is_said(
     assert "AX-token" not in said
 
 
-def test_a_service_that_does_not_answer_is_named(
+def test_unreachable_service_is_named(
     emulator: RunningEmulator, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect()
@@ -94,19 +94,19 @@ def test_a_service_that_does_not_answer_is_named(
     assert not ci.doctor(workspace=workspace).healthy
 
 
-def test_a_workspace_that_cannot_be_opened_is_bad(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unusable_workspace_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CI_MAGICS_WORKSPACE", "nonsense://there")
     workspace = found(ci.doctor(), "workspace")
     assert workspace.state == BAD
     assert "CI_MAGICS_WORKSPACE" in workspace.remedy
 
 
-def test_a_folder_that_others_may_read_is_pointed_out(workspace: Workspace) -> None:
+def test_folder_readable_by_others_is_reported(workspace: Workspace) -> None:
     Path(workspace.folder).chmod(0o755)
     assert found(ci.doctor(workspace=workspace), "workspace").state == LOOK
 
 
-def test_the_command_line_says_the_same(
+def test_command_shows_the_same(
     emulator: RunningEmulator, workspace: Workspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     connect()
@@ -126,13 +126,13 @@ def test_the_command_line_says_the_same(
         ("VSCODE_PID", "VS Code"),
     ],
 )
-def test_a_front_end_is_told_by_its_marks(variable: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_front_end_is_recognized(variable: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ci_magics.notebook.front_end.in_kernel", lambda: True)
     assert front_end({variable: "1"}).name == name
     assert front_end({variable: "1"}).widgets
 
 
-def test_without_a_kernel_it_is_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ipython_without_a_kernel_is_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ci_magics.notebook.front_end.in_kernel", lambda: False)
     assert front_end({}) == FrontEnd("a terminal", widgets=False, asks=False)
     assert "no forms here" in examined(front_end({}))[0].found

@@ -1,4 +1,4 @@
-"""The doctor looks at the machine through one door, behind which tests put another machine."""
+"""The doctor reads facts about the machine through one class, which tests replace."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MIB, GIB = 2**20, 2**30
 
 @dataclass(frozen=True)
 class Other(Machine):
-    """A machine of a test."""
+    """A simulated machine."""
 
     free: int = 100 * GIB
     files: int | None = 1000
@@ -48,7 +48,7 @@ class Other(Machine):
 
 @pytest.fixture
 def system(tmp_path: Path) -> Path:
-    """Where the files of another machine's system are."""
+    """Return the folder with system files of the simulated machine."""
     return tmp_path / "system"
 
 
@@ -78,11 +78,11 @@ def state(check: str, machine: Machine) -> str | None:
         ({"gone": True}, BAD),
     ],
 )
-def test_a_disk_that_is_full_is_told(given: dict[str, int], expected: str, system: Path) -> None:
+def test_full_disk_is_reported(given: dict[str, int], expected: str, system: Path) -> None:
     assert state("disk", Other(system, **given)) == expected  # type: ignore[arg-type]
 
 
-def test_a_full_disk_is_told_of_a_workspace_that_cannot_be_opened(
+def test_full_disk_is_reported_for_an_unusable_workspace(
     tmp_path: Path, system: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
@@ -101,7 +101,7 @@ def test_a_full_disk_is_told_of_a_workspace_that_cannot_be_opened(
         *((each, False) for each in ("ext4", "xfs", "overlay", "tmpfs", "fuseblk", "fuse.fuse-overlayfs", "zfs")),
     ],
 )
-def test_a_network_file_system_is_told(kind: str, told: bool, workspace: Workspace, system: Path) -> None:
+def test_network_file_system_is_reported(kind: str, told: bool, workspace: Workspace, system: Path) -> None:
     machine = Other(system)
     folder = str(workspace.folder.resolve())
     machine.have(
@@ -112,7 +112,7 @@ def test_a_network_file_system_is_told(kind: str, told: bool, workspace: Workspa
     assert finding is None or (finding.state == LOOK and kind in finding.found)
 
 
-def test_the_last_mount_on_the_longest_point_counts(workspace: Workspace, system: Path) -> None:
+def test_last_mount_with_the_longest_path_counts(workspace: Workspace, system: Path) -> None:
     machine = Other(system)
     folder = str(workspace.folder.resolve())
     machine.have(
@@ -122,7 +122,7 @@ def test_the_last_mount_on_the_longest_point_counts(workspace: Workspace, system
     assert found("file system", machine) is None
 
 
-def test_a_mount_point_with_a_blank_is_read(tmp_path: Path, system: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mount_point_with_a_blank_is_read(tmp_path: Path, system: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CI_MAGICS_WORKSPACE", str(tmp_path / "my share" / "workspace"))
     machine = Other(system)
     point = str(tmp_path.resolve() / "my share").replace(" ", "\\040")
@@ -144,7 +144,7 @@ def test_a_mount_point_with_a_blank_is_read(tmp_path: Path, system: Path, monkey
         ({}, None),
     ],
 )
-def test_the_memory_of_a_container_is_told(files: dict[str, str], expected: str | None, system: Path) -> None:
+def test_memory_limit_of_a_container_is_reported(files: dict[str, str], expected: str | None, system: Path) -> None:
     machine = Other(system)
     machine.have("proc/self/cgroup", "4:memory:/\n0::/\n")
     for name, text in files.items():
@@ -153,7 +153,7 @@ def test_the_memory_of_a_container_is_told(files: dict[str, str], expected: str 
 
 
 @pytest.mark.usefixtures("workspace")
-def test_a_home_folder_that_nobody_knows_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_home_folder_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(_path: Path) -> Path:
         raise RuntimeError("Could not determine home directory.")
 
@@ -164,20 +164,20 @@ def test_a_home_folder_that_nobody_knows_is_told(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.usefixtures("workspace")
-def test_a_home_folder_that_cannot_be_written_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_read_only_home_folder_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda *_arguments: False)
     assert state("home folder", Machine()) == LOOK
 
 
 @pytest.mark.usefixtures("workspace")
-def test_a_forked_process_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_forked_process_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     assert state("fork", Machine()) is None
     monkeypatch.setattr(forking, "_works_in", 0)
     monkeypatch.setattr(forking, "_pool_is_gone", True)
     assert state("fork", Machine()) == BAD
 
 
-def test_a_scheduler_that_does_not_run_is_told(emulator: RunningEmulator, workspace: Workspace) -> None:
+def test_missing_scheduler_is_reported(emulator: RunningEmulator, workspace: Workspace) -> None:
     assert emulator.audiences() == {}
     contoso.connect()
     contoso.segment(5)
@@ -193,7 +193,7 @@ def test_a_scheduler_that_does_not_run_is_told(emulator: RunningEmulator, worksp
 
 
 @pytest.mark.parametrize(("ahead", "expected"), [(0, GOOD), (290, GOOD), (600, BAD), (-4000, BAD)])
-def test_a_wrong_clock_is_told_by_the_date_of_the_service(
+def test_wrong_clock_is_detected_by_the_date_of_the_service(
     ahead: int, expected: str, emulator: RunningEmulator, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert emulator.audiences() == {}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("emulator", "workspace")
 
 
-def test_a_plan_says_what_each_audience_gets() -> None:
+def test_plan_shows_the_changes_of_each_audience() -> None:
     connect()
     export(segment(400))
     plan = planned(segment(500, start=100), segment(12_000, name="Many"))
@@ -33,7 +33,7 @@ def test_a_plan_says_what_each_audience_gets() -> None:
     assert "12,000" in html
 
 
-def test_a_saved_plan_holds_no_address_no_hash_and_no_secret(emulator: RunningEmulator, tmp_path: Path) -> None:
+def test_saved_plan_contains_no_address_hash_or_secret(emulator: RunningEmulator, tmp_path: Path) -> None:
     connect()
     ci.segment("Sample", customers(2_000), where="MarketingConsent")
     text = planned("Sample").save(tmp_path / "plan.json").read_text("utf-8")
@@ -43,7 +43,7 @@ def test_a_saved_plan_holds_no_address_no_hash_and_no_secret(emulator: RunningEm
     assert json.loads(text)["destination"].startswith("EMULATOR")
 
 
-def test_a_saved_plan_is_carried_out_as_it_was(emulator: RunningEmulator, tmp_path: Path) -> None:
+def test_saved_plan_is_applied_as_it_was(emulator: RunningEmulator, tmp_path: Path) -> None:
     connect()
     made = planned(segment(400), segment(350, name="Some"), normalization="enhanced")
     made.save(tmp_path / "plan.json")
@@ -96,7 +96,7 @@ def change_the_numbers(_emulator: RunningEmulator) -> None:
         (change_the_numbers, "is not the same"),
     ],
 )
-def test_a_plan_is_refused_when_what_it_came_from_changed(
+def test_plan_is_refused_if_its_basis_changed(
     emulator: RunningEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Any, named: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -111,7 +111,7 @@ def test_a_plan_is_refused_when_what_it_came_from_changed(
     assert emulator.operations().count("ApplyCustomerListUserData") == before
 
 
-def test_a_removed_connection_is_named(workspace: Any, tmp_path: Path) -> None:
+def test_removed_connection_is_named(workspace: Any, tmp_path: Path) -> None:
     connection = connect()
     planned(segment(400)).save(tmp_path / "plan.json")
     workspace.connections.remove(connection.id)
@@ -119,7 +119,7 @@ def test_a_removed_connection_is_named(workspace: Any, tmp_path: Path) -> None:
         ci.Plan.load(tmp_path / "plan.json").apply()
 
 
-def test_a_file_that_is_no_plan_is_refused(tmp_path: Path) -> None:
+def test_file_that_is_not_a_plan_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="no plan file"):
         ci.Plan.load(tmp_path / "missing.json")
     (tmp_path / "other.json").write_text('{"code_version": 1}')
@@ -127,7 +127,7 @@ def test_a_file_that_is_no_plan_is_refused(tmp_path: Path) -> None:
         ci.Plan.load(tmp_path / "other.json")
 
 
-def test_a_dry_run_shows_the_guards_and_applying_it_is_refused(emulator: RunningEmulator) -> None:
+def test_dry_run_shows_guards_and_cannot_be_applied(emulator: RunningEmulator) -> None:
     connect()
     plan = planned(ci.segment("All", customers(500)))
     assert "consent_not_used" in plan.to_frame()["guards"][0]

@@ -29,7 +29,7 @@ def in_days(days: float) -> datetime:
     return datetime.now(UTC) + timedelta(days=days)
 
 
-def test_a_snapshot_that_nobody_uses_goes_after_ninety_days(workspace: Workspace) -> None:
+def test_unused_snapshot_is_removed_after_ninety_days(workspace: Workspace) -> None:
     segment(3)
     assert purge(now=in_days(89)).snapshots == 0
     assert purge(now=in_days(91)).snapshots == 1
@@ -40,7 +40,7 @@ def test_a_snapshot_that_nobody_uses_goes_after_ninety_days(workspace: Workspace
     assert len(workspace.snapshots.names()) == 1
 
 
-def test_the_variable_says_how_long(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variable_sets_the_retention_period(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     segment(3)
     monkeypatch.setenv("CI_MAGICS_RETENTION_DAYS", "7")
     assert purge(now=in_days(6)).snapshots == 0
@@ -51,7 +51,7 @@ def test_the_variable_says_how_long(workspace: Workspace, monkeypatch: pytest.Mo
     del workspace
 
 
-def test_what_an_audience_an_export_or_a_dynamic_segment_needs_stays(workspace: Workspace, tmp_path: Path) -> None:
+def test_snapshot_needed_by_an_audience_export_or_segment_is_kept(workspace: Workspace, tmp_path: Path) -> None:
     connect()
     export(segment(3, name="Pushed"))
     ci.exports.save("Weekly", segment(3, name="Saved"), to="Contoso EU")
@@ -69,7 +69,7 @@ def test_what_an_audience_an_export_or_a_dynamic_segment_needs_stays(workspace: 
     assert kept == {each.id for each in workspace.segments} - gone
 
 
-def test_the_spool_of_an_unfinished_run_stays(emulator: RunningEmulator, workspace: Workspace) -> None:
+def test_spool_of_an_unfinished_run_is_kept(emulator: RunningEmulator, workspace: Workspace) -> None:
     connect()
     fail(emulator, APPLY, *["lost_request"] * 5)
     with pytest.raises(OutcomeUnknownError):
@@ -83,7 +83,7 @@ def test_the_spool_of_an_unfinished_run_stays(emulator: RunningEmulator, workspa
     assert resumed(record.name).accepted == 400
 
 
-def test_what_a_finished_run_left_is_removed(workspace: Workspace) -> None:
+def test_remains_of_a_finished_run_are_removed(workspace: Workspace) -> None:
     connect()
     export(segment(400))
     (push,) = workspace.pushes
@@ -92,7 +92,9 @@ def test_what_a_finished_run_left_is_removed(workspace: Workspace) -> None:
     assert workspace.spool.names() == []
 
 
-def test_keys_of_refused_profiles_go_after_thirty_days(emulator: RunningEmulator, workspace: Workspace) -> None:
+def test_keys_of_rejected_profiles_are_removed_after_thirty_days(
+    emulator: RunningEmulator, workspace: Workspace
+) -> None:
     connect()
     fail(emulator, APPLY, "partial", indexes=[2])
     run = export(segment(400))
@@ -103,7 +105,7 @@ def test_keys_of_refused_profiles_go_after_thirty_days(emulator: RunningEmulator
     del workspace
 
 
-def test_what_a_crash_left_behind_goes_after_a_day(workspace: Workspace) -> None:
+def test_remains_of_a_crash_are_removed_after_a_day(workspace: Workspace) -> None:
     connect()
     export(segment(3))
     for files in (workspace.snapshots, workspace.ledgers, workspace.spool):
@@ -115,7 +117,7 @@ def test_what_a_crash_left_behind_goes_after_a_day(workspace: Workspace) -> None
     assert [len(files.names()) for files in (workspace.snapshots, workspace.ledgers, workspace.spool)] == [1, 1, 0]
 
 
-def test_a_dry_run_removes_nothing_and_counts_the_same(workspace: Workspace) -> None:
+def test_dry_run_removes_nothing_and_counts_the_same(workspace: Workspace) -> None:
     segment(3)
     before = len(workspace.audit)
     would = purge(dry_run=True, now=in_days(91))
@@ -127,13 +129,13 @@ def test_a_dry_run_removes_nothing_and_counts_the_same(workspace: Workspace) -> 
     assert (entry.verb, entry.facts["snapshots"]) == ("purge", 1)
 
 
-def test_only_administrators_may(as_user: Callable[..., Workspace]) -> None:
+def test_only_administrators_can_purge(as_user: Callable[..., Workspace]) -> None:
     as_user("ann", "contributor")
     with pytest.raises(AccessError, match="only administrators"):
         purge()
 
 
-def test_the_command_answers_in_words_and_in_json(capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_prints_text_or_json(capsys: pytest.CaptureFixture[str]) -> None:
     segment(3)
     assert main(["purge", "--dry-run"]) == 0
     assert capsys.readouterr().out.startswith("Would remove: 0 snapshots of segments unused for 90 days")

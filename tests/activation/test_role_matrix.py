@@ -1,4 +1,4 @@
-"""Each verb of the product times each role.
+"""Each verb with each role.
 
 Every operation has to be in the matrix, and so has every verb that a role is asked for: a new one that is not here
 makes a test fail.
@@ -56,14 +56,14 @@ def stage(tmp_path: Path, workspace: Workspace, emulator: RunningEmulator, monke
 @pytest.mark.matrix
 @pytest.mark.parametrize("role", Role)
 @pytest.mark.parametrize("row", ROWS, ids=_named)
-def test_a_role_may_do_what_it_may_and_nothing_else(
+def test_role_allows_its_verbs_and_no_others(
     row: Row, role: Role, stage: Stage, as_user: Callable[..., Workspace]
 ) -> None:
     row.prepared(stage)
     as_user(f"some {role}", role.value)
     assert role_of(stage.workspace) is role
     if role.includes(LEAST[row.verb]):
-        _carried_out(row, stage)
+        _run(row, stage)
         return
     with pytest.raises(AccessError) as refused:
         row.act(stage)
@@ -72,8 +72,8 @@ def test_a_role_may_do_what_it_may_and_nothing_else(
     assert f"may {row.verb.phrase}." in refused.value.sentence
 
 
-def _carried_out(row: Row, stage: Stage) -> None:
-    """Do it; the emulator's own user is no account that could be chosen."""
+def _run(row: Row, stage: Stage) -> None:
+    """Run it; the user of the emulator is not an account that can be chosen."""
     if row.operation != "connections.choose_account":
         row.act(stage)
         return
@@ -83,9 +83,7 @@ def _carried_out(row: Row, stage: Stage) -> None:
 
 @pytest.mark.matrix
 @pytest.mark.parametrize("row", [row for row in ROWS if row.through], ids=_named)
-def test_what_goes_through_a_connection_needs_it_to_be_shared(
-    row: Row, stage: Stage, as_user: Callable[..., Workspace]
-) -> None:
+def test_verbs_of_a_connection_need_it_to_be_shared(row: Row, stage: Stage, as_user: Callable[..., Workspace]) -> None:
     row.prepared(stage)
     ci.connections.share(contoso.NAME, "administrator")
     as_user("ann", "contributor")
@@ -94,7 +92,7 @@ def test_what_goes_through_a_connection_needs_it_to_be_shared(
     assert refused.value.code == "not_shared"
 
 
-def test_the_matrix_has_every_verb() -> None:
+def test_matrix_has_every_verb() -> None:
     assert set(LEAST) == set(Verb)
     assert {verb: verb.minimum_role for verb in Verb} == LEAST
     assert {row.verb for row in ROWS} == set(Verb)

@@ -1,4 +1,4 @@
-"""The lists of an account are seen, renamed, emptied and deleted; ledgers and records follow."""
+"""The lists of an account are listed, renamed, emptied and deleted; ledgers and records follow."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.usefixtures("emulator", "workspace", "waits")
 
 
 def quietly(_sentence: str) -> None:
-    """Nobody listens."""
+    """Show nothing."""
 
 
 def lists() -> AudienceList:
@@ -39,7 +39,7 @@ def lists() -> AudienceList:
 
 @pytest.fixture
 def filled(workspace: Workspace, emulator: RunningEmulator) -> AudienceList:
-    """A list of ours with three members, and one of somebody else with two."""
+    """Return a list that was filled from here with three members, and a foreign list with two."""
     del workspace
     contoso.connect()
     contoso.export(contoso.segment(3))
@@ -47,7 +47,7 @@ def filled(workspace: Workspace, emulator: RunningEmulator) -> AudienceList:
     return lists()
 
 
-def test_all_lists_are_seen_with_what_was_sent_from_here(filled: AudienceList, emulator: RunningEmulator) -> None:
+def test_all_lists_are_shown_with_what_was_sent_from_here(filled: AudienceList, emulator: RunningEmulator) -> None:
     assert filled.names() == ["All", "Theirs"]
     ours, theirs = filled
     assert (ours.segment, ours.members, ours.scope, ours.membership_days) == ("All", 3, "Account", -1)
@@ -61,21 +61,21 @@ def test_all_lists_are_seen_with_what_was_sent_from_here(filled: AudienceList, e
     assert list(filled.to_frame()["name"]) == ["All", "Theirs"]
 
 
-def test_a_list_is_renamed_and_stays_in_step(filled: AudienceList) -> None:
+def test_list_is_renamed_and_stays_in_sync(filled: AudienceList) -> None:
     assert filled.rename("All", "Everybody", confirm="All").names() == ["Everybody", "Theirs"]
     run = contoso.export(contoso.segment(4))
     assert (run.results[0].audience, run.results[0].added) == ("Everybody", 1)
 
 
 @pytest.mark.parametrize("new", ["Theirs", " ", "x" * 129])
-def test_a_name_that_cannot_be_is_refused(filled: AudienceList, new: str) -> None:
+def test_invalid_name_is_refused(filled: AudienceList, new: str) -> None:
     with pytest.raises(CiError):
         filled.rename("All", new, confirm="All")
     assert lists().names() == ["All", "Theirs"]
 
 
 @pytest.mark.parametrize("name", ["All", "Theirs"])
-def test_emptying_takes_everybody_out_whoever_put_them_in(
+def test_emptying_removes_all_members_including_foreign_ones(
     filled: AudienceList, emulator: RunningEmulator, name: str
 ) -> None:
     assert emulator.members(name)
@@ -85,7 +85,7 @@ def test_emptying_takes_everybody_out_whoever_put_them_in(
 
 
 @pytest.mark.usefixtures("filled")
-def test_the_next_export_fills_an_emptied_list_again(workspace: Workspace, emulator: RunningEmulator) -> None:
+def test_next_export_fills_an_emptied_list_again(workspace: Workspace, emulator: RunningEmulator) -> None:
     lists().empty("All", confirm="All")
     (record,) = workspace.audiences
     assert (record.members, record.owned) == (0, True)
@@ -95,7 +95,7 @@ def test_the_next_export_fills_an_emptied_list_again(workspace: Workspace, emula
 
 
 @pytest.mark.usefixtures("filled")
-def test_after_a_lost_answer_everybody_may_be_in_it(workspace: Workspace, emulator: RunningEmulator) -> None:
+def test_ledger_is_uncertain_after_a_lost_response(workspace: Workspace, emulator: RunningEmulator) -> None:
     contoso.fail(emulator, "GetBulkUploadStatus", *["http_500"] * 5)
     with pytest.raises(ServiceError):
         lists().empty("All", confirm="All")
@@ -108,7 +108,7 @@ def test_after_a_lost_answer_everybody_may_be_in_it(workspace: Workspace, emulat
 
 
 @pytest.mark.usefixtures("filled")
-def test_a_deleted_list_is_forgotten_and_made_anew(workspace: Workspace, emulator: RunningEmulator) -> None:
+def test_deleted_list_is_forgotten_and_created_again(workspace: Workspace, emulator: RunningEmulator) -> None:
     before = emulator.audiences()["All"]["Id"]
     (record,) = workspace.audiences
     assert lists().delete("All", confirm="All").names() == ["Theirs"]
@@ -119,7 +119,9 @@ def test_a_deleted_list_is_forgotten_and_made_anew(workspace: Workspace, emulato
 
 
 @pytest.mark.parametrize("confirm", ["", "all", "Theirs"])
-def test_nothing_happens_without_the_name(filled: AudienceList, emulator: RunningEmulator, confirm: str) -> None:
+def test_nothing_happens_without_confirming_the_name(
+    filled: AudienceList, emulator: RunningEmulator, confirm: str
+) -> None:
     changes: list[Callable[[], Any]] = [
         lambda: filled.rename("All", "X", confirm=confirm),
         lambda: filled.empty("All", confirm=confirm),
@@ -131,12 +133,12 @@ def test_nothing_happens_without_the_name(filled: AudienceList, emulator: Runnin
     assert emulator.members("All") == contoso.hashes(3)
 
 
-def test_a_list_that_does_not_exist_is_named_with_the_nearest(filled: AudienceList) -> None:
+def test_unknown_list_suggests_the_nearest(filled: AudienceList) -> None:
     with pytest.raises(NotFoundError, match="Did you mean 'Theirs'"):
         filled.delete("Their", confirm="Their")
 
 
-def test_neither_consent_is_needed_to_take_data_back(filled: AudienceList, emulator: RunningEmulator) -> None:
+def test_removing_data_needs_no_consent(filled: AudienceList, emulator: RunningEmulator) -> None:
     ci.connections.withdraw_consents(contoso.NAME, show=quietly)
     filled.empty("All", confirm="All")
     assert emulator.members("All") == set()
@@ -144,7 +146,7 @@ def test_neither_consent_is_needed_to_take_data_back(filled: AudienceList, emula
 
 
 @pytest.mark.usefixtures("filled")
-def test_a_run_that_was_not_finished_is_given_up(workspace: Workspace, emulator: RunningEmulator) -> None:
+def test_unfinished_run_is_abandoned_when_its_list_is_emptied(workspace: Workspace, emulator: RunningEmulator) -> None:
     contoso.fail(emulator, "ApplyCustomerListUserData", *["http_500"] * 5)
     with pytest.raises(CiError, match="resume"):
         contoso.export(contoso.segment(5))
@@ -156,7 +158,7 @@ def test_a_run_that_was_not_finished_is_given_up(workspace: Workspace, emulator:
     assert contoso.export("All").results[0].added == 5
 
 
-def test_a_list_that_a_run_is_sending_to_is_left_alone(filled: AudienceList, workspace: Workspace) -> None:
+def test_list_of_a_running_export_is_left_alone(filled: AudienceList, workspace: Workspace) -> None:
     run = list(workspace.runs)[-1]
     workspace.locks.take(f"emulator:{filled.audiences[0].id}", run.id)
     with pytest.raises(ExportRefusedError, match=rf"The run {run.name} of .* is sending to the audience 'All'"):
@@ -165,7 +167,7 @@ def test_a_list_that_a_run_is_sending_to_is_left_alone(filled: AudienceList, wor
     filled.empty("All", confirm="All")
 
 
-def test_a_list_that_somebody_is_changing_is_left_alone_and_no_run_is_blamed(
+def test_list_that_is_being_changed_is_left_alone_without_blaming_a_run(
     filled: AudienceList, workspace: Workspace
 ) -> None:
     workspace.locks.take(f"emulator:{filled.audiences[0].id}", "a-change")
@@ -173,14 +175,14 @@ def test_a_list_that_somebody_is_changing_is_left_alone_and_no_run_is_blamed(
         filled.empty("All", confirm="All")
 
 
-def test_a_list_in_use_says_why_it_cannot_be_deleted(filled: AudienceList, emulator: RunningEmulator) -> None:
+def test_list_in_use_cannot_be_deleted_and_the_reason_is_given(filled: AudienceList, emulator: RunningEmulator) -> None:
     contoso.fail(emulator, "DeleteAudiences", "4854")
     with pytest.raises(ServiceError, match="used by an ad group"):
         filled.delete("All", confirm="All")
     assert lists().audiences[0].members == 3
 
 
-def test_a_lost_deletion_is_settled_by_looking(filled: AudienceList, emulator: RunningEmulator) -> None:
+def test_lost_deletion_is_verified_by_listing(filled: AudienceList, emulator: RunningEmulator) -> None:
     contoso.fail(emulator, "DeleteAudiences", "lost_reply")
     assert filled.delete("All", confirm="All").names() == ["Theirs"]
     contoso.fail(emulator, "DeleteAudiences", "lost_request")
@@ -188,7 +190,9 @@ def test_a_lost_deletion_is_settled_by_looking(filled: AudienceList, emulator: R
         filled.delete("Theirs", confirm="Theirs")
 
 
-def test_contributors_see_and_rename_and_do_not_delete(filled: AudienceList, as_user: Callable[..., Workspace]) -> None:
+def test_contributors_can_list_and_rename_but_not_delete(
+    filled: AudienceList, as_user: Callable[..., Workspace]
+) -> None:
     ci.connect(contoso.NAME, share=["contributor"])
     del filled
     as_user("ann", "contributor")
@@ -198,7 +202,7 @@ def test_contributors_see_and_rename_and_do_not_delete(filled: AudienceList, as_
             change("Everybody", confirm="Everybody")
 
 
-def test_it_is_audited(filled: AudienceList, workspace: Workspace) -> None:
+def test_changes_of_lists_are_audited(filled: AudienceList, workspace: Workspace) -> None:
     filled.rename("All", "Everybody", confirm="All")
     filled.empty("Everybody", confirm="Everybody")
     filled.delete("Everybody", confirm="Everybody")

@@ -27,7 +27,7 @@ def email_of(number: int) -> str:
 
 
 def segment(count: int, plain: int = 0, **columns: Any) -> Any:
-    """Profiles whose hash depends on the rule, and some whose hash does not."""
+    """Create a segment of people whose hash depends on the rule, and of some whose hash does not."""
     emails = [email_of(number) for number in range(count)] + [contoso.email_of(number) for number in range(plain)]
     frame = pd.DataFrame({"Id": range(len(emails)), "EMail": emails, **columns})
     return ci.segment("All", frame, show=lambda _sentence: None)
@@ -37,7 +37,7 @@ def compare(**options: Any) -> Any:
     return ci.compare_normalizations("All", to=contoso.NAME, show=lambda _sentence: None, **options)
 
 
-def known(emulator: RunningEmulator, rule: str, numbers: range) -> None:
+def add_known_people(emulator: RunningEmulator, rule: str, numbers: range) -> None:
     """Let Microsoft know some people by the hash of one rule."""
     emulator.control("POST", "/people", [email_of(number) for number in numbers])
     emulator.control("POST", "/settings", {"match_rule": rule})
@@ -51,9 +51,9 @@ def _connected(emulator: RunningEmulator, workspace: Workspace) -> None:
 
 
 @pytest.mark.parametrize("rule", ["basic", "enhanced"])
-def test_the_rule_by_which_microsoft_matches_is_found(emulator: RunningEmulator, rule: str) -> None:
+def test_comparison_finds_the_rule_that_microsoft_uses(emulator: RunningEmulator, rule: str) -> None:
     segment(2_400)
-    known(emulator, rule, range(1_500))
+    add_known_people(emulator, rule, range(1_500))
     first = compare()
     assert first.better is None
     assert "run the comparison again after" in first.conclusion
@@ -67,7 +67,7 @@ def test_the_rule_by_which_microsoft_matches_is_found(emulator: RunningEmulator,
     assert (low > 0) == (rule == "enhanced")
 
 
-def test_the_second_time_nothing_is_sent(emulator: RunningEmulator) -> None:
+def test_second_comparison_sends_nothing(emulator: RunningEmulator) -> None:
     segment(1_300)
     compare()
     sent = contoso.calls(emulator, "ApplyCustomerListUserData")
@@ -77,7 +77,7 @@ def test_the_second_time_nothing_is_sent(emulator: RunningEmulator) -> None:
     assert len(list(ci.open_workspace().store.runs)) == runs
 
 
-def test_only_people_who_tell_something_are_sent_each_under_one_rule(emulator: RunningEmulator) -> None:
+def test_only_people_whose_hashes_differ_are_sent_each_under_one_rule(emulator: RunningEmulator) -> None:
     segment(1_300, plain=500)
     comparison = compare()
     basic, enhanced = (emulator.members(name) for name in NAMES)
@@ -106,7 +106,7 @@ def test_spellings_of_one_address_stay_together(emulator: RunningEmulator) -> No
     assert len(emulator.members(NAMES[1])) == comparison.enhanced.people
 
 
-def test_a_dry_run_sends_nothing(emulator: RunningEmulator) -> None:
+def test_dry_run_sends_nothing(emulator: RunningEmulator) -> None:
     segment(1_300)
     comparison = compare(dry_run=True)
     assert emulator.audiences() == {}
@@ -115,7 +115,7 @@ def test_a_dry_run_sends_nothing(emulator: RunningEmulator) -> None:
     assert "Nothing was sent" in repr(comparison)
 
 
-def test_a_dry_run_that_would_be_sent_is_ready() -> None:
+def test_dry_run_without_obstacles_is_ready() -> None:
     segment(1_300)
     comparison = compare(dry_run=True)
     assert (comparison.verdict.state, comparison.obstacle) == ("Ready", None)
@@ -156,7 +156,7 @@ def _long_name(_emulator: RunningEmulator) -> None:
         (_long_name, "name_too_long", "128 characters"),
     ],
 )
-def test_a_dry_run_reports_what_would_stop_it(
+def test_dry_run_reports_what_would_stop_the_comparison(
     prepared: Callable[[RunningEmulator], None], code: str | None, words: str, emulator: RunningEmulator
 ) -> None:
     prepared(emulator)
@@ -182,13 +182,13 @@ def test_a_dry_run_reports_what_would_stop_it(
     assert set(emulator.audiences()) == before
 
 
-def test_too_few_who_differ_are_refused() -> None:
+def test_too_few_differing_people_are_refused() -> None:
     segment(1_199, plain=2_000)
     with pytest.raises(SegmentError, match="Only 1,199 people"):
         compare()
 
 
-def test_who_did_not_consent_does_not_count(emulator: RunningEmulator) -> None:
+def test_people_who_did_not_consent_are_not_counted(emulator: RunningEmulator) -> None:
     segment(2_000, MarketingConsent=[number % 4 != 0 for number in range(2_000)])
     with pytest.raises(ExportRefusedError, match="MarketingConsent"):
         compare()
@@ -200,7 +200,7 @@ def test_who_did_not_consent_does_not_count(emulator: RunningEmulator) -> None:
     ]
 
 
-def test_a_guard_on_one_audience_stops_both(emulator: RunningEmulator) -> None:
+def test_guard_on_one_audience_stops_both(emulator: RunningEmulator) -> None:
     segment(1_300)
     contoso.foreign_list(emulator, NAMES[1])
     with pytest.raises(ExportRefusedError, match="not filled from here"):
@@ -208,7 +208,7 @@ def test_a_guard_on_one_audience_stops_both(emulator: RunningEmulator) -> None:
     assert set(emulator.audiences()) == {NAMES[1]}
 
 
-def test_without_consent_nothing_is_sent(emulator: RunningEmulator) -> None:
+def test_nothing_is_sent_without_consent(emulator: RunningEmulator) -> None:
     segment(1_300)
     ci.connect("Other", customer_id="222", account_id="112", agree=False)
     with pytest.raises(ConsentError):
@@ -216,9 +216,9 @@ def test_without_consent_nothing_is_sent(emulator: RunningEmulator) -> None:
     assert emulator.audiences() == {}
 
 
-def test_sizes_of_before_say_nothing_of_what_was_just_sent(emulator: RunningEmulator) -> None:
+def test_sizes_from_before_the_last_push_are_ignored(emulator: RunningEmulator) -> None:
     segment(2_400)
-    known(emulator, "enhanced", range(2_400))
+    add_known_people(emulator, "enhanced", range(2_400))
     compare()
     emulator.control("POST", "/clock", {"advance_hours": 48})
     segment(2_500)
@@ -227,9 +227,9 @@ def test_sizes_of_before_say_nothing_of_what_was_just_sent(emulator: RunningEmul
     assert compare().better == "enhanced"
 
 
-def test_too_few_matched_people_do_not_tell(emulator: RunningEmulator) -> None:
+def test_too_few_matched_people_are_inconclusive(emulator: RunningEmulator) -> None:
     segment(2_400)
-    known(emulator, "enhanced", range(200))
+    add_known_people(emulator, "enhanced", range(200))
     compare()
     emulator.control("POST", "/clock", {"advance_hours": 48})
     comparison = compare()
@@ -238,7 +238,7 @@ def test_too_few_matched_people_do_not_tell(emulator: RunningEmulator) -> None:
     assert "Fewer than 300" in comparison.conclusion
 
 
-def test_equal_sizes_do_not_tell(emulator: RunningEmulator) -> None:
+def test_equal_sizes_are_inconclusive(emulator: RunningEmulator) -> None:
     segment(2_400)
     emulator.control("POST", "/settings", {"match_rate": 0.5})
     compare()
@@ -249,7 +249,7 @@ def test_equal_sizes_do_not_tell(emulator: RunningEmulator) -> None:
     assert "do not tell" in comparison.conclusion
 
 
-def test_every_display_says_where_and_how_many() -> None:
+def test_every_display_shows_the_destination_and_counts() -> None:
     segment(1_300)
     comparison = compare()
     for shown in (repr(comparison), comparison._repr_html_()):
@@ -263,14 +263,14 @@ def test_every_display_says_where_and_how_many() -> None:
     assert frame["people"].sum() == 1_300
 
 
-def test_a_name_that_grows_too_long_is_refused() -> None:
+def test_name_that_becomes_too_long_is_refused() -> None:
     emails = [email_of(number) for number in range(1_300)]
     ci.segment("x" * 120, pd.DataFrame({"Id": range(1_300), "EMail": emails}))
     with pytest.raises(SegmentError, match="128 characters"):
         ci.compare_normalizations("x" * 120, to=contoso.NAME)
 
 
-def test_the_published_interval_of_a_difference() -> None:
+def test_interval_of_a_difference_equals_the_published_one() -> None:
     """Newcombe 1998, Statistics in Medicine 17, 873-890, table II, method 10."""
     assert difference_interval((56, 70), (48, 80)) == pytest.approx((0.0524, 0.3339), abs=5e-5)
     assert difference_interval((9, 10), (3, 10)) == pytest.approx((0.1705, 0.8090), abs=5e-5)
@@ -278,7 +278,7 @@ def test_the_published_interval_of_a_difference() -> None:
 
 
 @given(st.integers(1, 10_000).flatmap(lambda of: st.tuples(st.integers(0, of), st.just(of))))
-def test_a_share_lies_in_its_interval(share: tuple[int, int]) -> None:
+def test_share_is_inside_its_interval(share: tuple[int, int]) -> None:
     low, high = share_interval(*share)
     assert 0 <= low <= share[0] / share[1] + 1e-12
     assert share[0] / share[1] - 1e-12 <= high <= 1

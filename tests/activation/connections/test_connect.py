@@ -46,7 +46,7 @@ def test_ids_are_read_from_the_address_bar(url: str) -> None:
         ({**IDS, "share": ["contributer"]}, "Did you mean 'contributor'"),
     ],
 )
-def test_wrong_details_are_explained(given: dict[str, Any], words: str) -> None:
+def test_invalid_details_are_explained(given: dict[str, Any], words: str) -> None:
     with pytest.raises(ConnectionSetupError, match=words):
         ci.connect("C", agree=True, **given)
     assert "C" not in ci.open_workspace().store.connections
@@ -61,9 +61,7 @@ def test_wrong_details_are_explained(given: dict[str, Any], words: str) -> None:
         (("333", "999"), ""),
     ],
 )
-def test_an_account_that_does_not_exist_is_not_saved_and_those_that_do_are_offered(
-    ids: tuple[str, str], hint: str
-) -> None:
+def test_unknown_account_is_not_saved_and_existing_ones_are_offered(ids: tuple[str, str], hint: str) -> None:
     with pytest.raises(ConnectionSetupError) as refused:
         ci.connect("C", customer_id=ids[0], account_id=ids[1], agree=True)
     assert refused.value.code == "account_not_found"
@@ -74,7 +72,7 @@ def test_an_account_that_does_not_exist_is_not_saved_and_those_that_do_are_offer
     assert "C" not in ci.open_workspace().store.connections
 
 
-def test_without_consent_nothing_is_asked_and_the_notice_says_so() -> None:
+def test_nothing_is_requested_without_consent_and_a_notice_says_so() -> None:
     heard: list[str] = []
     ci.connect("C", customer_id="222", account_id="999", show=heard.append)
     (notice,) = heard
@@ -93,7 +91,7 @@ def test_without_consent_nothing_is_asked_and_the_notice_says_so() -> None:
     assert ci.open_workspace().store.connections["C"].account_id == "111"
 
 
-def test_a_name_opens_the_connection_that_exists() -> None:
+def test_name_opens_the_existing_connection() -> None:
     made = ci.connect("C", **IDS, agree=True)
     assert ci.connect("C").id == made.id
     assert len(ci.open_workspace().store.connections) == 1
@@ -105,7 +103,7 @@ def test_other_ids_under_the_same_name_are_refused() -> None:
         ci.connect("C", account_id="112")
 
 
-def test_a_consent_is_recorded_once_with_who_and_when(workspace: Any) -> None:
+def test_consent_is_recorded_once_with_user_and_time(workspace: Any) -> None:
     for _ in range(2):
         connection = ci.connect("C", **IDS, agree=True)
     (consent,) = connection.consents
@@ -113,7 +111,7 @@ def test_a_consent_is_recorded_once_with_who_and_when(workspace: Any) -> None:
     assert consent.text_version
 
 
-def test_silence_does_not_revoke_and_withdrawing_does() -> None:
+def test_consent_is_only_withdrawn_explicitly() -> None:
     ci.connect("C", **IDS, agree=True, accept_terms=True)
     assert ci.connect("C").agreed
     withdrawn = ci.connect("C", withdraw=True)
@@ -123,25 +121,25 @@ def test_silence_does_not_revoke_and_withdrawing_does() -> None:
     assert ci.connect("C", agree=True).agreed
 
 
-def test_without_consent_nobody_is_signed_in(emulator: RunningEmulator) -> None:
+def test_nobody_is_signed_in_without_consent(emulator: RunningEmulator) -> None:
     ci.connect("C", **IDS)
     assert emulator.operations() == []
 
 
-def test_a_repr_begins_with_where_data_goes_and_holds_no_secret(emulator: RunningEmulator) -> None:
+def test_repr_starts_with_the_destination_and_contains_no_secret(emulator: RunningEmulator) -> None:
     shown = repr(ci.connect("C", **IDS, agree=True))
     assert shown.startswith("EMULATOR: nothing left this machine")
     assert emulator.developer_token not in shown
 
 
-def test_an_emulator_elsewhere_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_emulator_on_another_machine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CI_MAGICS_EMULATOR", "http://emulator.example.com:80")
     with pytest.raises(ConnectionSetupError, match="must be on this machine"):
         ci.connect("C", **IDS, agree=True)
 
 
 @pytest.mark.parametrize("wrong", ["-abc", "{1a2b}", "a_b"])
-def test_an_application_that_cannot_be_is_refused(wrong: str) -> None:
+def test_invalid_application_is_refused(wrong: str) -> None:
     with pytest.raises(ArgumentError, match="The client id is not one of Microsoft Entra"):
         ci.connect("Contoso", customer_id="222", account_id="111", client_id=wrong)
 
@@ -152,7 +150,7 @@ def test_production_needs_an_application(monkeypatch: pytest.MonkeyPatch) -> Non
         ci.connect("P", environment="production", **IDS, agree=True)
 
 
-def test_a_revoked_grant_is_an_error_with_a_way_out(emulator: RunningEmulator) -> None:
+def test_revoked_grant_is_reported_with_a_next_step(emulator: RunningEmulator) -> None:
     emulator.control("POST", "/faults", [{"operation": "Token", "call": 1, "fault": "invalid_grant"}])
     with pytest.raises(SignInError, match="Sign in again") as refused:
         ci.connect("C", **IDS, agree=True)
@@ -184,7 +182,7 @@ def test_a_revoked_grant_is_an_error_with_a_way_out(emulator: RunningEmulator) -
         ({"agree": True, "accept_terms": True}, ""),
     ],
 )
-def test_a_new_connection_says_which_consents_are_missing(
+def test_new_connection_lists_missing_consents(
     emulator: RunningEmulator, workspace: Workspace, given: dict[str, bool], said: str
 ) -> None:
     del emulator, workspace

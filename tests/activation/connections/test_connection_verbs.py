@@ -1,4 +1,4 @@
-"""Connections are changed, shared, signed in to and out of; and a withdrawn consent stops everything at once."""
+"""Connections are changed, shared, signed in to and out of; a withdrawn consent stops everything at once."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ADDRESS = "https://ui.ads.microsoft.com/campaign/Campaigns.m?CID=222&AID=112"
 
 
 class TestEditing:
-    """A connection changes, and what was agreed for the old account does not hold for the new one."""
+    """A connection is changed, and consents for the old account do not apply to the new one."""
 
     def test_another_account_needs_both_consents_again(self) -> None:
         made = contoso.connect()
@@ -46,7 +46,7 @@ class TestEditing:
             contoso.export(contoso.segment(3))
 
     @pytest.mark.parametrize("changes", [{"url": ADDRESS}, {"account_id": ADDRESS}, {"customer_id": ADDRESS}])
-    def test_a_pasted_address_is_read_wherever_it_is_pasted(self, changes: dict[str, str]) -> None:
+    def test_pasted_address_is_read_in_every_field(self, changes: dict[str, str]) -> None:
         contoso.connect()
         assert ci.connections.edit(contoso.NAME, **changes, show=lambda _: None).account_id == "112"
 
@@ -57,25 +57,25 @@ class TestEditing:
         assert refused.value.next_step == 'Use customer_id="222" and account_id="112".'
         assert ci.open_workspace().store.connections[contoso.NAME].agreed
 
-    def test_an_account_of_another_customer_is_said(self) -> None:
+    def test_account_of_another_customer_is_reported(self) -> None:
         contoso.connect()
         with pytest.raises(ConnectionSetupError, match="belongs to customer 222, not 333"):
             ci.connections.edit(contoso.NAME, customer_id="333")
 
-    def test_another_name_keeps_everything_else(self) -> None:
+    def test_rename_keeps_everything_else(self) -> None:
         made = contoso.connect()
         renamed = ci.connections.edit(contoso.NAME, rename="Contoso Europe")
         assert (renamed.id, renamed.agreed, renamed.terms_accepted) == (made.id, True, True)
         assert ci.open_workspace().store.connections.names() == ["Contoso Europe"]
 
     @pytest.mark.parametrize("name", ["Another", " "])
-    def test_a_name_that_is_taken_or_blank_is_refused(self, name: str) -> None:
+    def test_taken_or_blank_name_is_refused(self, name: str) -> None:
         contoso.connect()
         ci.connect("Another", customer_id="222", account_id="112")
         with pytest.raises(ConnectionSetupError):
             ci.connections.edit(contoso.NAME, rename=name)
 
-    def test_a_run_on_its_way_is_finished_where_it_began(self, emulator: RunningEmulator) -> None:
+    def test_account_cannot_change_while_a_run_is_unfinished(self, emulator: RunningEmulator) -> None:
         contoso.connect()
         contoso.fail(emulator, "ApplyCustomerListUserData", "106")
         contoso.fail(emulator, "AddAudiences", *["http_500"] * 5)
@@ -85,13 +85,13 @@ class TestEditing:
             ci.connections.edit(contoso.NAME, account_id="112")
         assert ci.connections.edit(contoso.NAME, rename="C").name == "C"
 
-    def test_opening_by_name_with_other_ids_says_how_to_change(self) -> None:
+    def test_opening_with_other_ids_says_how_to_change(self) -> None:
         contoso.connect()
         with pytest.raises(ConnectionSetupError) as refused:
             ci.connect(contoso.NAME, account_id="112")
         assert 'ci.connections.edit("Contoso EU", account_id="112")' in refused.value.next_step
 
-    def test_it_is_audited(self, workspace: Workspace) -> None:
+    def test_edit_is_audited(self, workspace: Workspace) -> None:
         contoso.connect()
         ci.connections.edit(contoso.NAME, account_id="112", show=lambda _: None)
         entry = next(each for each in workspace.audit if each.verb == "edit_connection")
@@ -99,9 +99,9 @@ class TestEditing:
 
 
 class TestSharing:
-    """Who may use a connection."""
+    """Who can use a connection."""
 
-    def test_a_contributor_uses_what_is_shared_with_the_role_or_by_name(self, as_user: Becoming) -> None:
+    def test_contributor_uses_connections_shared_with_the_role_or_by_name(self, as_user: Becoming) -> None:
         contoso.connect(share=["contributor"])
         admin = ci.open_workspace().store.user
         as_user("ann", "contributor")
@@ -116,7 +116,7 @@ class TestSharing:
         as_user("bob")
         assert contoso.export("All").status == "Completed"
 
-    def test_a_contributor_opens_it_and_is_told_no_ids(self, as_user: Becoming) -> None:
+    def test_contributor_opens_a_connection_without_seeing_ids(self, as_user: Becoming) -> None:
         contoso.connect(share=["contributor"])
         as_user("ann", "contributor")
         assert "111" not in repr(ci.connect(contoso.NAME))
@@ -124,19 +124,19 @@ class TestSharing:
             ci.connect(contoso.NAME, account_id="113")
         assert "111" not in str(refused.value)
 
-    def test_a_user_nobody_knows_is_named(self) -> None:
+    def test_unknown_user_is_named(self) -> None:
         contoso.connect()
         with pytest.raises(ConnectionSetupError, match="no role or user 'zoe'") as refused:
             ci.connections.share(contoso.NAME, "zoe")
         assert 'ci.roles.give("zoe", "contributor")' in refused.value.next_step
 
-    def test_opening_an_existing_connection_shares_it(self) -> None:
+    def test_opening_an_existing_connection_can_share_it(self) -> None:
         contoso.connect()
         assert ci.connect(contoso.NAME, share=["contributor"]).shared_with == ("contributor",)
         assert ci.connect(contoso.NAME).shared_with == ("contributor",)
         assert ci.connect(contoso.NAME, share=["administrator"]).shared_with == ("administrator",)
 
-    def test_a_run_of_somebody_else_is_not_finished_without_the_connection(
+    def test_run_of_another_user_needs_the_shared_connection(
         self, as_user: Becoming, emulator: RunningEmulator
     ) -> None:
         contoso.connect()
@@ -152,7 +152,7 @@ class TestSharing:
 class TestWithdrawing:
     """A withdrawn consent stops all exports of a connection at once."""
 
-    def test_it_says_what_is_left_and_how_to_take_it_back(self) -> None:
+    def test_withdrawal_says_what_remains_and_how_to_undo_it(self) -> None:
         contoso.connect()
         contoso.export(contoso.segment(3))
         said: list[str] = []
@@ -163,7 +163,7 @@ class TestWithdrawing:
         with pytest.raises(ConsentError):
             contoso.export("All")
 
-    def test_a_run_on_its_way_sends_nothing_more(self, emulator: RunningEmulator) -> None:
+    def test_running_export_sends_nothing_more(self, emulator: RunningEmulator) -> None:
         contoso.connect()
         made = contoso.segment(12_000)
         withdrawn: list[Any] = []
@@ -184,7 +184,7 @@ class TestWithdrawing:
         ci.connect(contoso.NAME, agree=True, accept_terms=True)
         assert contoso.resumed(run.name).accepted == 12_000
 
-    def test_only_administrators_withdraw(self, as_user: Becoming) -> None:
+    def test_only_administrators_can_withdraw_consent(self, as_user: Becoming) -> None:
         contoso.connect(share=["contributor"])
         as_user("ann", "contributor")
         for withdraw in (
@@ -196,13 +196,13 @@ class TestWithdrawing:
 
 
 class TestSigningIn:
-    """Who is signed in, chosen and forgotten again."""
+    """Signing in, choosing an account, and signing out."""
 
     @pytest.fixture(autouse=True)
     def signed_in(
         self, workspace: Workspace, emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch
     ) -> Callable[[str], None]:
-        del workspace  # it must be there before anything is kept in it
+        del workspace  # the workspace must exist first
         monkeypatch.setattr(sign_in, "can_ask", lambda: True)
 
         def enter(sentence: str) -> None:
@@ -212,7 +212,7 @@ class TestSigningIn:
         contoso.connect(flow="device", show=enter)
         return enter
 
-    def test_where_nobody_is_signed_in_no_account_can_be_chosen(self) -> None:
+    def test_account_cannot_be_chosen_if_nobody_is_signed_in(self) -> None:
         ci.connections.sign_out(contoso.NAME)
         with pytest.raises(ArgumentError, match="No account is signed in for 'Contoso EU' on this machine"):
             ci.connections.choose_account(contoso.NAME, 1)
@@ -238,7 +238,7 @@ class TestSigningIn:
         with pytest.raises(SignInError, match="nobody can be asked here"):
             ci.connect(contoso.NAME)
 
-    def test_signing_in_again_asks_although_somebody_is_signed_in(
+    def test_signing_in_again_asks_although_an_account_is_signed_in(
         self, signed_in: Callable[[str], None], emulator: RunningEmulator
     ) -> None:
         asked = emulator.operations().count("DeviceCode")
@@ -246,7 +246,7 @@ class TestSigningIn:
         assert emulator.operations().count("DeviceCode") == asked + 1
 
 
-def test_a_run_is_not_finished_in_another_environment(workspace: Workspace, emulator: RunningEmulator) -> None:
+def test_run_cannot_be_resumed_in_another_environment(workspace: Workspace, emulator: RunningEmulator) -> None:
     connection = contoso.connect()
     contoso.fail(emulator, "AddAudiences", *["http_500"] * 5)
     with pytest.raises(Exception, match="resume"):
@@ -257,7 +257,7 @@ def test_a_run_is_not_finished_in_another_environment(workspace: Workspace, emul
         contoso.resumed(run.name)
 
 
-def test_the_list_says_who_may_use_a_connection_and_to_whom_it_is_shared_only_that_it_is(as_user: Becoming) -> None:
+def test_list_shows_sharing_in_full_only_to_administrators(as_user: Becoming) -> None:
     contoso.connect(share=["contributor"])
     (line,) = ci.connections.overview()
     assert line.shared_with == ("contributor",)
@@ -272,7 +272,7 @@ def test_the_list_says_who_may_use_a_connection_and_to_whom_it_is_shared_only_th
     )
 
 
-def test_a_viewer_reads_what_was_sent_without_the_connection(as_user: Becoming) -> None:
+def test_viewer_sees_results_without_the_connection(as_user: Becoming) -> None:
     contoso.connect()
     contoso.export(contoso.segment(3))
     as_user("zoe", "viewer")
@@ -281,7 +281,7 @@ def test_a_viewer_reads_what_was_sent_without_the_connection(as_user: Becoming) 
     assert "111" not in audience.destination
 
 
-def test_who_has_no_connection_is_told_so_when_none_is_named(as_user: Becoming) -> None:
+def test_user_without_a_connection_gets_an_explanation(as_user: Becoming) -> None:
     contoso.connect()
     contoso.segment(3)
     as_user("ann", "contributor")

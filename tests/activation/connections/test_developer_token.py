@@ -19,7 +19,7 @@ def connection(emulator: object, workspace: object) -> Connection:
     return connected
 
 
-def test_a_token_with_which_all_went_well_stays(connection: Connection, kept: Kept) -> None:
+def test_token_that_works_is_stored(connection: Connection, kept: Kept) -> None:
     with holding(connection, "NEW"):
         assert kept == {("ci-magics", connection.id): "NEW"}
     assert kept == {("ci-magics", connection.id): "NEW"}
@@ -27,7 +27,7 @@ def test_a_token_with_which_all_went_well_stays(connection: Connection, kept: Ke
 
 @pytest.mark.parametrize("ends", [ConnectionSetupError("No.", "Do."), KeyboardInterrupt(), ValueError()])
 @pytest.mark.parametrize("before", [None, "OLD"])
-def test_where_it_ends_early_the_one_before_comes_back(
+def test_previous_token_is_restored_after_a_failure(
     connection: Connection, kept: Kept, ends: BaseException, before: str | None
 ) -> None:
     if before:
@@ -37,14 +37,14 @@ def test_where_it_ends_early_the_one_before_comes_back(
     assert kept == ({("ci-magics", connection.id): "OLD"} if before else {})
 
 
-def test_without_a_token_nothing_is_changed(connection: Connection, kept: Kept) -> None:
+def test_nothing_changes_without_a_token(connection: Connection, kept: Kept) -> None:
     remember(connection.id, "OLD")
     with pytest.raises(ValueError, match="any"), holding(connection, None):
         raise ValueError("any")
     assert kept == {("ci-magics", connection.id): "OLD"}
 
 
-def test_without_a_keyring_it_is_said_what_to_do(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_keyring_is_explained(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "ci_magics.activation.connections.developer_token.remember", lambda *_: "This machine has no keyring"
     )

@@ -1,4 +1,4 @@
-"""One emulator serves a workspace: its processes share it, it ends when none is left, and starts again when needed."""
+"""One emulator for a workspace: processes share it, it stops after the last one exits, and restarts when needed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from ci_magics.errors import AccessError, CiError
 from ci_magics.workspace.models import PushRecord
 from ci_magics.workspace.store import Workspace, open_workspace
 
-#: Another process of the workspace: says which emulator it uses, then does what it is told line by line.
+#: Another process of the workspace: prints which emulator it uses, then follows instructions line by line.
 CLIENT = """
 import sys
 from ci_magics.activation.connections.emulator_process import workspace_emulator
@@ -42,12 +42,12 @@ for line in sys.stdin:
 
 @pytest.fixture(autouse=True)
 def _own_emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Each test has the emulator of its own workspace, and gives its lease back."""
+    """Let each test use the emulator of its own workspace, and return its lease."""
     monkeypatch.delenv("CI_MAGICS_EMULATOR", raising=False)
     yield
     for folder in [*emulator_process.held]:
         running = emulator_process.held.pop(folder)
-        with contextlib.suppress(requests.ConnectionError):  # it may have ended in the test
+        with contextlib.suppress(requests.ConnectionError):  # the test may have stopped it
             running.control("stop", {})
         running.release()
 
@@ -116,7 +116,7 @@ def members(name: str) -> set[str]:
 
 
 @pytest.mark.usefixtures("workspace")
-def test_processes_that_start_at_once_share_one_emulator(clients: Callable[[int], list[Client]]) -> None:
+def test_processes_started_together_share_one_emulator(clients: Callable[[int], list[Client]]) -> None:
     several = clients(4)
     for each in several:
         each.ask()
@@ -127,16 +127,16 @@ def test_processes_that_start_at_once_share_one_emulator(clients: Callable[[int]
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("workspace")
-def test_it_ends_when_the_last_client_is_gone_however_it_went(clients: Callable[[int], list[Client]]) -> None:
+def test_emulator_stops_when_its_last_client_exits(clients: Callable[[int], list[Client]]) -> None:
     first, second = clients(2)
     process_id = first.used()
     assert second.used() == process_id
     first.kill()
-    time.sleep(4)  # longer than it waits for the next client
+    time.sleep(4)  # longer than the emulator waits for the next client
     assert second.used() == process_id
     second.process.send_signal(signal.SIGSTOP)
     time.sleep(4)
-    assert runs(process_id)  # whoever is suspended is not gone
+    assert runs(process_id)  # a suspended client still counts
     second.process.send_signal(signal.SIGCONT)
     assert second.used() == process_id
     second.kill()
@@ -144,7 +144,7 @@ def test_it_ends_when_the_last_client_is_gone_however_it_went(clients: Callable[
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="only where processes fork")
-def test_a_forked_process_takes_a_lease_of_its_own(workspace: Workspace) -> None:
+def test_forked_process_takes_its_own_lease(workspace: Workspace) -> None:
     process_id = running(workspace).process_id
     child = os.fork()
     if child == 0:
@@ -155,9 +155,7 @@ def test_a_forked_process_takes_a_lease_of_its_own(workspace: Workspace) -> None
 
 
 @pytest.mark.parametrize("port", ["the same", "another"])
-def test_one_that_was_killed_is_started_by_the_next_request_of_a_connection_in_use(
-    workspace: Workspace, port: str
-) -> None:
+def test_killed_emulator_is_restarted_by_the_next_request(workspace: Workspace, port: str) -> None:
     connect()
     segment(500)
     export("All")
@@ -165,14 +163,14 @@ def test_one_that_was_killed_is_started_by_the_next_request_of_a_connection_in_u
     before = running(workspace)
     os.kill(before.process_id, signal.SIGKILL)
     assert eventually(lambda: not runs(before.process_id))
-    stranger = Stranger(before.base_url) if port == "another" else None
+    stranger = OtherProgram(before.base_url) if port == "another" else None
     audiences.rename("All", "Everybody", confirm="All")
     after = running(workspace)
     assert after.process_id != before.process_id
     assert (after.base_url == before.base_url) is (port == "the same")
     assert audiences_held() == {"Everybody": 500}
     segment(12_000)
-    assert export("All").status == "Completed"  # by a file, to an upload address of the new process
+    assert export("All").status == "Completed"  # in a file, to an upload URL of the new process
     assert members("Everybody") == hashes(12_000)
     if stranger:
         stranger.close()
@@ -180,15 +178,15 @@ def test_one_that_was_killed_is_started_by_the_next_request_of_a_connection_in_u
         assert "Bearer" not in stranger.heard
 
 
-class Stranger:
-    """Another program that listens where the emulator was, and answers everything with 200."""
+class OtherProgram:
+    """Another program that listens on the port of the emulator, and answers everything with 200."""
 
     def __init__(self, base_url: str) -> None:
         self.heard = ""
         self._socket = socket.socket()
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._address = ("127.0.0.1", int(base_url.rpartition(":")[2]))
-        assert eventually(self._bound)  # a killed process may hold its port a moment longer than its id
+        assert eventually(self._bound)  # a killed process may briefly hold its port
         self._socket.listen()
         threading.Thread(target=self._answer, daemon=True).start()
 
@@ -214,7 +212,7 @@ class Stranger:
         self._socket.close()
 
 
-def test_a_lease_is_given_only_to_those_who_know_the_control_token(workspace: Workspace) -> None:
+def test_lease_needs_the_control_token(workspace: Workspace) -> None:
     running(workspace)
     file = workspace.emulator_folder / "process.json"
     assert find_emulator(workspace.emulator_folder) is not None
@@ -222,7 +220,7 @@ def test_a_lease_is_given_only_to_those_who_know_the_control_token(workspace: Wo
     assert find_emulator(workspace.emulator_folder) is None
 
 
-def test_what_was_exported_is_there_in_the_next_process(workspace: Workspace) -> None:
+def test_exported_data_is_available_in_the_next_process(workspace: Workspace) -> None:
     connect()
     segment(800)
     export("All")
@@ -237,7 +235,7 @@ def test_what_was_exported_is_there_in_the_next_process(workspace: Workspace) ->
     assert next(iter(workspace.audiences)).directory == directory
 
 
-def test_sizes_and_match_rates_are_there_without_a_clock(workspace: Workspace) -> None:
+def test_sizes_and_match_rates_are_available_without_advancing_the_clock(workspace: Workspace) -> None:
     connect()
     segment(2_000)
     export("All")
@@ -246,12 +244,12 @@ def test_sizes_and_match_rates_are_there_without_a_clock(workspace: Workspace) -
     assert running(workspace).control("settings")["results_after_hours"] == 0
 
 
-def test_an_audience_of_an_emulator_that_kept_nothing_is_created_again(workspace: Workspace) -> None:
+def test_audience_of_an_emulator_without_state_is_created_again(workspace: Workspace) -> None:
     connect()
     segment(300)
     export("All")
     record = next(iter(workspace.audiences))
-    # As an earlier version left it: that emulator had another directory, and has ended.
+    # As an earlier version left it: the emulator had another state folder, and has stopped.
     workspace.audiences.change(lambda now: _of_another(now), id=record.id)
     ci.emulator.control("reset", {})
     assert "create audience 'All'" in repr(planned("All"))
@@ -259,7 +257,7 @@ def test_an_audience_of_an_emulator_that_kept_nothing_is_created_again(workspace
     assert members("All") == hashes(300)
 
 
-def test_a_reset_is_for_administrators_and_audited(workspace: Workspace, as_user: Callable[..., Workspace]) -> None:
+def test_reset_is_audited_and_only_for_administrators(workspace: Workspace, as_user: Callable[..., Workspace]) -> None:
     connect()
     segment(300)
     export("All")
@@ -281,7 +279,7 @@ def _of_another(record: Any) -> Any:
 
 
 def _interrupted(workspace: Workspace) -> PushRecord:
-    """Leave a run unfinished, and return what it has not sent."""
+    """Leave a run unfinished, and return its push."""
     ci.emulator.control(
         "faults", [{"operation": "ApplyCustomerListUserData", "call": 2, "fault": "http_503", "times": 99}]
     )
@@ -293,7 +291,7 @@ def _interrupted(workspace: Workspace) -> PushRecord:
 
 
 @pytest.mark.usefixtures("waits")
-def test_a_run_whose_emulator_has_ended_for_good_is_given_up_and_sent_again(workspace: Workspace) -> None:
+def test_run_of_a_vanished_emulator_is_abandoned_and_sent_again(workspace: Workspace) -> None:
     connect()
     segment(5_000)
     push = _interrupted(workspace)
@@ -308,9 +306,7 @@ def test_a_run_whose_emulator_has_ended_for_good_is_given_up_and_sent_again(work
 
 
 @pytest.mark.usefixtures("waits")
-def test_a_reset_removes_audiences_and_what_is_known_of_them(
-    workspace: Workspace, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_reset_removes_audiences_and_their_ledgers(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     connect()
     segment(400, name="Other")
     export("Other")
@@ -332,7 +328,7 @@ def test_a_reset_removes_audiences_and_what_is_known_of_them(
         assert members(name) == hashes(count)
 
 
-def test_a_state_that_cannot_be_read_is_said_and_a_reset_helps(
+def test_unreadable_state_is_reported_and_can_be_reset(
     workspace: Workspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     connect()
@@ -350,7 +346,7 @@ def test_a_state_that_cannot_be_read_is_said_and_a_reset_helps(
     assert "create audience 'All'" in repr(planned("All"))
 
 
-def test_status_and_stop_start_nothing(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+def test_status_and_stop_start_no_emulator(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["emulator", "status"]) == 0
     assert "does not run" in capsys.readouterr().out
     assert main(["emulator", "stop"]) == 0
@@ -363,7 +359,7 @@ def test_status_and_stop_start_nothing(workspace: Workspace, capsys: pytest.Capt
     assert eventually(lambda: not runs(process_id))
 
 
-def test_a_reset_leaves_an_emulator_alone_that_the_environment_names(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reset_spares_an_emulator_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CI_MAGICS_EMULATOR", "http://127.0.0.1:9")
     with pytest.raises(CiError) as refused:
         ci.emulator.reset()
@@ -371,7 +367,7 @@ def test_a_reset_leaves_an_emulator_alone_that_the_environment_names(monkeypatch
     assert ci.emulator.status().named
 
 
-def test_the_doctor_says_where_it_runs(workspace: Workspace) -> None:
+def test_doctor_shows_where_the_emulator_runs(workspace: Workspace) -> None:
     connect()
     assert f"emulator: At {running(workspace).base_url}" in repr(ci.doctor())
 

@@ -1,4 +1,4 @@
-"""Keyrings that are missing, locked, broken, silent, or that forget: nothing fails by them, and nothing is untrue."""
+"""Missing, locked, broken, hanging and unreliable keyrings: nothing fails, and no message is wrong."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ SECRET = "s3cr3t"
 
 
 class Failing(KeyringBackend):
-    """Fails in one way whatever it is asked."""
+    """Raises the same error for every request."""
 
-    priority = -1.0  # keyring knows every subclass, and must not choose this one by itself
+    priority = -1.0  # keyring knows every subclass, and must not choose this one
 
     def __init__(self, error: BaseException) -> None:
         self.error = error
@@ -44,7 +44,7 @@ class Failing(KeyringBackend):
 
 
 class Silent(Failing):
-    """Waits for somebody who never comes."""
+    """Waits forever."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -56,7 +56,7 @@ class Silent(Failing):
 
 
 class Forgetful(MemoryKeyring):
-    """Keeps something else than what it was given."""
+    """Stores a different value than it was given."""
 
     priority = -1.0
 
@@ -88,20 +88,20 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(params=BROKEN)
 def reason(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Have a broken keyring; returns what is said of it."""
+    """Install a broken keyring, and return the message about it."""
     made, reason = BROKEN[request.param]
     assert callable(made)
     monkeypatch.setattr("keyring.core._keyring_backend", made())
     return reason
 
 
-def test_what_a_broken_keyring_does_not_keep_is_never_called_kept(reason: str) -> None:
+def test_secret_in_a_broken_keyring_is_never_reported_as_stored(reason: str) -> None:
     assert remember("webhook", SECRET) == reason
     assert remembered("webhook") != SECRET
     assert SECRET not in reason
 
 
-def test_the_command_says_that_it_is_not_kept_and_which_variable_to_set(
+def test_command_names_the_variable_to_set(
     reason: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(f"{SECRET}\n"))
@@ -111,7 +111,7 @@ def test_the_command_says_that_it_is_not_kept_and_which_variable_to_set(
     assert said.err == f"{reason}, so webhook is not kept. Set CI_MAGICS_WEBHOOK instead. (code no_keyring)\n"
 
 
-def test_mail_that_variables_set_up_needs_no_keyring(reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mail_configured_by_variables_needs_no_keyring(reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert reason
     given = {"smtp": "smtp://localhost", "mail-from": "ci@contoso.com", "mail-to": "ops@contoso.com"}
     for name, value in given.items():
@@ -121,7 +121,7 @@ def test_mail_that_variables_set_up_needs_no_keyring(reason: str, monkeypatch: p
     assert secret("smtp-password") is None
 
 
-def test_a_keyring_that_hangs_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hanging_keyring_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
     silent = Silent()
     monkeypatch.setattr("keyring.core._keyring_backend", silent)
     assert [remembered("smtp"), remembered("webhook"), remember("smtp", SECRET)].count(None) == 2
@@ -138,14 +138,14 @@ def test_a_keyring_that_hangs_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> 
         (lambda: Failing(OSError()), "The system's keyring failed (OSError)"),
     ],
 )
-def test_a_secret_that_may_still_be_there_is_not_called_forgotten(
+def test_secret_that_may_remain_is_not_reported_as_deleted(
     made: Callable[[], KeyringBackend], reason: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("keyring.core._keyring_backend", made())
     assert forget_secret("webhook") == reason
 
 
-def test_a_keyring_that_works_keeps_and_forgets(kept: dict[tuple[str, str], str]) -> None:
+def test_working_keyring_stores_and_deletes(kept: dict[tuple[str, str], str]) -> None:
     assert remember("webhook", SECRET) is None
     assert (remembered("webhook"), list(kept.values())) == (SECRET, [SECRET])
     assert forget_secret("webhook") is None

@@ -1,4 +1,4 @@
-"""Who is signed in for a connection: found, asked, chosen, and never a flow where nobody can answer."""
+"""Signing in for a connection: accounts are found, asked for and chosen; no sign-in starts if nobody can answer."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def endpoints(emulator: RunningEmulator) -> Endpoints:
 
 @pytest.fixture
 def entering(emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch) -> Entering:
-    """Somebody is there, and enters each code that is shown."""
+    """Enter each device code that is shown."""
     monkeypatch.setattr(sign_in, "can_ask", lambda: True)
 
     def enter(sentence: str) -> None:
@@ -44,7 +44,7 @@ def silent(sentence: str) -> None:
     assert "the code" not in sentence
 
 
-def test_who_signed_in_once_is_not_asked_again(
+def test_signed_in_user_is_not_asked_again(
     workspace: Workspace, endpoints: Endpoints, entering: Entering, emulator: RunningEmulator
 ) -> None:
     first = acquire(workspace, DEVICE, endpoints, entering)
@@ -53,7 +53,7 @@ def test_who_signed_in_once_is_not_asked_again(
     assert emulator.operations().count("DeviceCode") == 1
 
 
-def test_the_tokens_are_kept_privately_for_each_person(
+def test_tokens_are_stored_privately_for_each_user(
     workspace: Workspace, endpoints: Endpoints, entering: Entering, as_user: Callable[..., Workspace]
 ) -> None:
     acquire(workspace, DEVICE, endpoints, entering)
@@ -70,7 +70,7 @@ def test_the_tokens_are_kept_privately_for_each_person(
         assert token.encode() not in in_workspace
 
 
-def test_another_connection_finds_who_is_signed_in_already(
+def test_another_connection_uses_the_existing_sign_in(
     workspace: Workspace, endpoints: Endpoints, entering: Entering, emulator: RunningEmulator
 ) -> None:
     acquire(workspace, DEVICE, endpoints, entering)
@@ -78,7 +78,7 @@ def test_another_connection_finds_who_is_signed_in_already(
     assert emulator.operations().count("DeviceCode") == 1
 
 
-def test_signing_in_anew_asks_even_though_a_sign_in_is_known(
+def test_signing_in_again_asks_although_a_sign_in_exists(
     workspace: Workspace, endpoints: Endpoints, entering: Entering, emulator: RunningEmulator
 ) -> None:
     acquire(workspace, DEVICE, endpoints, entering)
@@ -86,7 +86,7 @@ def test_signing_in_anew_asks_even_though_a_sign_in_is_known(
     assert emulator.operations().count("DeviceCode") == 2
 
 
-def test_a_sign_in_that_has_ended_is_asked_for_again_where_somebody_can_answer(
+def test_expired_sign_in_is_repeated_if_somebody_can_answer(
     workspace: Workspace, endpoints: Endpoints, entering: Entering, emulator: RunningEmulator
 ) -> None:
     acquire(workspace, DEVICE, endpoints, entering)
@@ -100,13 +100,13 @@ def test_a_sign_in_that_has_ended_is_asked_for_again_where_somebody_can_answer(
 
 
 def _let_tokens_end(workspace: Workspace) -> None:
-    """Make every access token on disk one that ended long ago."""
+    """Make every stored access token expired."""
     (kept,) = workspace.folder.parent.glob("config/ci-magics/sign-in-*/*.bin")
     kept.write_text(re.sub(r'("expires_on": ")\d+', r"\g<1>1000000000", kept.read_text("utf-8")), "utf-8")
 
 
 @pytest.mark.parametrize("flow", ["device", "browser"])
-def test_a_kernel_that_cannot_ask_never_starts_a_flow(
+def test_kernel_that_cannot_ask_starts_no_sign_in(
     workspace: Workspace,
     endpoints: Endpoints,
     emulator: RunningEmulator,
@@ -120,7 +120,7 @@ def test_a_kernel_that_cannot_ask_never_starts_a_flow(
     assert not {"DeviceCode", "Authorize", "Token"} & set(emulator.operations())
 
 
-def test_a_device_code_that_fails_says_that_microsoft_advertising_does_not_document_it(
+def test_failed_device_code_mentions_missing_documentation(
     workspace: Workspace, endpoints: Endpoints, entering: Entering, emulator: RunningEmulator
 ) -> None:
     emulator.control("POST", "/faults", [{"operation": "DeviceCode", "call": 1, "fault": "invalid_grant"}])
@@ -128,7 +128,7 @@ def test_a_device_code_that_fails_says_that_microsoft_advertising_does_not_docum
         acquire(workspace, DEVICE, endpoints, entering)
 
 
-def test_a_real_refresh_token_is_never_sent_to_the_emulator(
+def test_real_refresh_token_is_never_sent_to_the_emulator(
     workspace: Workspace, endpoints: Endpoints, emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CI_MAGICS_REFRESH_TOKEN", "a-real-one")
@@ -148,7 +148,7 @@ def test_a_real_refresh_token_is_never_sent_to_the_emulator(
         ({"DISPLAY": ":0", "JUPYTERHUB_USER": "ann"}, False),
     ],
 )
-def test_a_browser_is_opened_only_before_the_person(
+def test_browser_is_opened_only_for_a_local_user(
     monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], local: bool
 ) -> None:
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "SSH_CONNECTION", "JUPYTERHUB_USER"):
@@ -160,7 +160,7 @@ def test_a_browser_is_opened_only_before_the_person(
     assert sign_in.is_local() is local
 
 
-def test_two_services_are_signed_in_to_beside_each_other(
+def test_two_services_are_signed_in_to_independently(
     workspace: Workspace, endpoints: Endpoints, entering: Entering
 ) -> None:
     sandbox = Endpoints(**{**vars(endpoints), "scope": "https://si.ads.microsoft.com/msads.manage"})

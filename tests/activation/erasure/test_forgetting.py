@@ -1,4 +1,4 @@
-"""A person who asks to be forgotten is suppressed, taken out of every audience, and deleted here; in this order."""
+"""Erasing a person: they are suppressed, removed from every audience, and deleted here, in this order."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ WAYS["address"] = {"address": f" {JANE} "}
 
 
 def quietly(_sentence: str) -> None:
-    """Nobody listens."""
+    """Show nothing."""
 
 
-def with_jane(name: str = "All", count: int = 400) -> Any:
+def segment_with_jane(name: str = "All", count: int = 400) -> Any:
     jane = pd.DataFrame({"Id": ["k-jane"], "EMail": [JANE]})
     return ci.segment(name, pd.concat([contoso.people(count), jane], ignore_index=True), show=quietly)
 
 
 @pytest.fixture
 def sent(workspace: Workspace, emulator: RunningEmulator) -> None:
-    """Jane is in two segments, and in three audiences under three normalizations."""
+    """Put Jane into two segments, and into three audiences with three normalizations."""
     del workspace, emulator
     contoso.connect()
-    made = with_jane()
+    made = segment_with_jane()
     contoso.export(made)
     for normalization in ("enhanced", "both"):
-        contoso.export(with_jane(normalization), normalization=normalization)
+        contoso.export(segment_with_jane(normalization), normalization=normalization)
 
 
 def bytes_stored(workspace: Workspace) -> bytes:
@@ -63,9 +63,7 @@ def bytes_stored(workspace: Workspace) -> bytes:
 
 @pytest.mark.usefixtures("sent")
 @pytest.mark.parametrize("way", WAYS)
-def test_whoever_is_meant_is_gone_from_audiences_and_files(
-    workspace: Workspace, emulator: RunningEmulator, way: str
-) -> None:
+def test_person_is_erased_from_audiences_and_files(workspace: Workspace, emulator: RunningEmulator, way: str) -> None:
     assert BASIC in emulator.members("All")
     assert ENHANCED in emulator.members("enhanced")
     assert {BASIC, ENHANCED} <= emulator.members("both")
@@ -88,16 +86,16 @@ def _hashes(workspace: Workspace, record: Any) -> list[bytes]:
 
 
 @pytest.mark.usefixtures("sent")
-def test_a_source_that_still_has_the_person_does_not_bring_them_back(emulator: RunningEmulator) -> None:
+def test_source_that_still_contains_the_person_does_not_restore_them(emulator: RunningEmulator) -> None:
     forget(key="k-jane", show=quietly)
-    made = with_jane("All", 401)
+    made = segment_with_jane("All", 401)
     assert ci.preview(made).segments[0].reasons["suppressed"] == 1
     assert contoso.export(made).results[0].added == 1
     assert BASIC not in emulator.members("All")
 
 
 @pytest.mark.usefixtures("sent")
-def test_while_an_audience_may_hold_the_person_nothing_stored_is_deleted(
+def test_nothing_stored_is_deleted_while_an_audience_may_contain_the_person(
     workspace: Workspace, emulator: RunningEmulator
 ) -> None:
     contoso.fail(emulator, APPLY, "106")
@@ -113,7 +111,7 @@ def test_while_an_audience_may_hold_the_person_nothing_stored_is_deleted(
 
 
 @pytest.mark.usefixtures("sent")
-def test_a_suppressed_person_leaves_with_the_next_export_even_before_that(emulator: RunningEmulator) -> None:
+def test_suppressed_person_is_removed_by_the_next_export(emulator: RunningEmulator) -> None:
     contoso.fail(emulator, APPLY, *["106"] * 3)
     assert not forget(key="k-jane", show=quietly).erased
     assert contoso.export("All").results[0].removed == 1
@@ -121,7 +119,7 @@ def test_a_suppressed_person_leaves_with_the_next_export_even_before_that(emulat
 
 
 @pytest.mark.usefixtures("sent")
-def test_nothing_is_sent_without_consent_and_that_is_said() -> None:
+def test_erasure_without_consent_sends_nothing_and_says_so() -> None:
     ci.connections.withdraw_consents(contoso.NAME, show=quietly)
     forgotten = forget(key="k-jane", show=quietly)
     assert not forgotten.erased
@@ -129,10 +127,10 @@ def test_nothing_is_sent_without_consent_and_that_is_said() -> None:
 
 
 @pytest.mark.usefixtures("sent")
-def test_a_run_that_still_holds_the_person_comes_first(workspace: Workspace, emulator: RunningEmulator) -> None:
+def test_unfinished_run_with_the_person_is_completed_first(workspace: Workspace, emulator: RunningEmulator) -> None:
     contoso.fail(emulator, APPLY, *["http_500"] * 5)
     with pytest.raises(CiError, match="resume"):
-        contoso.export(with_jane("New"))
+        contoso.export(segment_with_jane("New"))
     run = next(each for each in workspace.runs if each.finished_at is None)
     with pytest.raises(ExportRefusedError, match=f"The run {run.name} was not finished and still holds this person"):
         forget(key="k-jane", show=quietly)
@@ -142,7 +140,7 @@ def test_a_run_that_still_holds_the_person_comes_first(workspace: Workspace, emu
 
 
 @pytest.mark.usefixtures("sent")
-def test_refused_profiles_of_the_person_are_deleted_too(workspace: Workspace, emulator: RunningEmulator) -> None:
+def test_rejected_rows_of_the_person_are_deleted(workspace: Workspace, emulator: RunningEmulator) -> None:
     contoso.fail(emulator, APPLY, "partial", indexes=[0])
     one = ci.segment("One", pd.DataFrame({"Id": ["k-jane"], "EMail": [JANE]}), show=quietly)
     run = contoso.export(one)
@@ -151,7 +149,7 @@ def test_refused_profiles_of_the_person_are_deleted_too(workspace: Workspace, em
     assert b"k-jane" not in bytes_stored(workspace)
 
 
-def test_a_key_that_two_columns_have_is_asked_about() -> None:
+def test_ambiguous_key_is_asked_about() -> None:
     ci.segment("By id", contoso.people(3), show=quietly)
     other = contoso.people(3, start=10).rename(columns={"Id": "ContactId"})
     other["ContactId"] = ["k0", "k1", "k2"]
@@ -175,7 +173,7 @@ def test_a_key_that_two_columns_have_is_asked_about() -> None:
         ({"key": "nobody"}, NotFoundError, "No segment has a profile with this key"),
     ],
 )
-def test_whoever_is_not_said_clearly_is_not_forgotten(
+def test_unclear_person_is_not_erased(
     workspace: Workspace, who: dict[str, str], error: type[CiError], words: str
 ) -> None:
     with pytest.raises(error, match=words):
@@ -183,14 +181,14 @@ def test_whoever_is_not_said_clearly_is_not_forgotten(
     assert len(workspace.forgotten) == 0
 
 
-def test_only_administrators_forget(as_user: Callable[..., Workspace]) -> None:
+def test_only_administrators_can_erase(as_user: Callable[..., Workspace]) -> None:
     as_user("ann", "contributor")
     with pytest.raises(AccessError, match="only administrators may forget a person"):
         forget(sha256=BASIC, show=quietly)
 
 
 @pytest.mark.usefixtures("sent")
-def test_it_is_audited_without_saying_who(workspace: Workspace) -> None:
+def test_erasure_is_audited_without_the_identity(workspace: Workspace) -> None:
     forgotten = forget(key="k-jane", show=quietly)
     entry = list(workspace.audit)[-1]
     assert (entry.verb, entry.facts) == ("forget_person", {"audiences": 3, "segments": 3, "completed": True})
@@ -199,7 +197,7 @@ def test_it_is_audited_without_saying_who(workspace: Workspace) -> None:
 
 
 @pytest.mark.usefixtures("sent")
-def test_the_command_takes_an_address_only_from_its_input(
+def test_command_reads_addresses_only_from_stdin(
     emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     contoso.fail(emulator, APPLY, "106")
@@ -215,7 +213,7 @@ def test_the_command_takes_an_address_only_from_its_input(
     assert main(["forget", "--key", "a", "--sha256", BASIC]) == 2
 
 
-def test_the_hashes_here_are_those_of_the_rules() -> None:
+def test_hashes_match_the_normalization_rules() -> None:
     row = ci.normalize([JANE], normalization="both").to_pylist()[0]
     assert (row["sha256"], row["sha256_enhanced"]) == (BASIC, ENHANCED)
     assert BASIC != ENHANCED
@@ -223,12 +221,12 @@ def test_the_hashes_here_are_those_of_the_rules() -> None:
 
 @pytest.mark.parametrize("place", ["segments.change", "snapshots.write_parts"])
 @pytest.mark.parametrize("after", [1, 2])
-def test_an_attempt_that_is_interrupted_leaves_no_wrong_count_and_no_example(
+def test_interrupted_erasure_leaves_correct_counts_and_no_example(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, place: str, after: int
 ) -> None:
     contoso.connect()
     for name in ("All", "More"):
-        with_jane(name)
+        segment_with_jane(name)
     shelf, method = place.split(".")
     real, calls = getattr(getattr(workspace, shelf), method), iter(range(1, 100))
 

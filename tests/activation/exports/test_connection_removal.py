@@ -1,4 +1,4 @@
-"""A connection goes once every export that uses it is removed or detached."""
+"""A connection can be removed after every export that uses it is removed or detached."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ pytestmark = pytest.mark.usefixtures("emulator", "workspace")
 
 
 def quietly(_sentence: str) -> None:
-    """Nobody listens."""
+    """Show nothing."""
 
 
 @pytest.fixture
 def used(workspace: Workspace, emulator: RunningEmulator) -> None:
-    """A connection that two saved exports use."""
-    del workspace, emulator  # they must be there first
+    """Save two exports that use a connection."""
+    del workspace, emulator  # both must exist first
     contoso.connect()
     made = contoso.segment(3)
     for name in ("daily", "weekly"):
@@ -34,7 +34,7 @@ def used(workspace: Workspace, emulator: RunningEmulator) -> None:
 
 
 @pytest.mark.usefixtures("used")
-def test_exports_that_use_it_are_named_and_nothing_happens() -> None:
+def test_exports_that_use_the_connection_are_named_and_nothing_is_removed() -> None:
     with pytest.raises(ConnectionSetupError, match="used by 2 exports: 'daily', 'weekly'") as refused:
         ci.connections.remove(contoso.NAME)
     assert 'ci.connections.remove("Contoso EU", exports="detach")' in refused.value.next_step
@@ -56,7 +56,7 @@ def test_each_export_is_removed_or_detached(workspace: Workspace) -> None:
 
 
 @pytest.mark.usefixtures("used")
-def test_a_choice_is_remove_or_detach_for_an_export_that_uses_it() -> None:
+def test_only_exports_of_the_connection_can_be_removed_or_detached() -> None:
     with pytest.raises(ArgumentError, match="cannot be 'delete'"):
         ci.connections.remove(contoso.NAME, exports="delete")
     with pytest.raises(NotFoundError, match="not used by an export 'monthly'"):
@@ -64,19 +64,19 @@ def test_a_choice_is_remove_or_detach_for_an_export_that_uses_it() -> None:
 
 
 @pytest.mark.usefixtures("used")
-def test_exports_follow_another_name(workspace: Workspace) -> None:
+def test_exports_follow_a_renamed_connection(workspace: Workspace) -> None:
     ci.connections.edit(contoso.NAME, rename="Europe")
     assert {each.connection_name for each in workspace.exports} == {"Europe"}
 
 
-def test_what_was_agreed_goes_with_it(workspace: Workspace) -> None:
+def test_consents_are_removed_with_the_connection(workspace: Workspace) -> None:
     contoso.connect()
     ci.connections.remove(contoso.NAME)
     assert len(workspace.connections.consents) == 0
     assert not contoso.connect(agree=False, accept_terms=False).agreed
 
 
-def test_a_run_on_its_way_keeps_it_until_it_is_finished_or_given_up(emulator: RunningEmulator) -> None:
+def test_unfinished_run_keeps_the_connection_until_resumed_or_abandoned(emulator: RunningEmulator) -> None:
     contoso.connect()
     contoso.fail(emulator, "AddAudiences", *["http_500"] * 5)
     with pytest.raises(Exception, match="resume"):
@@ -90,7 +90,7 @@ def test_a_run_on_its_way_keeps_it_until_it_is_finished_or_given_up(emulator: Ru
         contoso.resumed(run.name)
 
 
-def test_only_administrators_remove(as_user: Callable[..., Workspace]) -> None:
+def test_only_administrators_can_remove_connections(as_user: Callable[..., Workspace]) -> None:
     contoso.connect(share=["contributor"])
     as_user("ann", "contributor")
     with pytest.raises(AccessError, match="only administrators may remove a connection"):

@@ -1,4 +1,4 @@
-"""A dry run finds what a push would be refused for, says it first, and sends nothing."""
+"""A dry run finds what would stop a push, shows it first, and sends nothing."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.usefixtures("emulator", "workspace", "waits")
 
-#: What changes something at Microsoft.
+#: Operations that change something at Microsoft.
 WRITES = {"AddAudiences", "UpdateAudiences", "DeleteAudiences", "ApplyCustomerListUserData", "GetBulkUploadUrl"}
 
 
 class Scene:
-    """What a case may break, and how the export is asked for."""
+    """What a case can break, and how the export is requested."""
 
     def __init__(self, emulator: RunningEmulator, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
         self.emulator = emulator
@@ -54,7 +54,7 @@ class Scene:
         end_consents(self.workspace, connection.with_consents(kept))
 
     def interrupt(self) -> None:
-        """Leave a run on the audience unfinished."""
+        """Leave an unfinished run on the audience."""
         contoso.fail(self.emulator, "ApplyCustomerListUserData", *["http_500"] * 9)
         with pytest.raises(CiError):
             export("All")
@@ -79,7 +79,7 @@ def as_a_viewer(scene: Scene) -> None:
     take_role(scene.workspace, scene.workspace.user)
 
 
-def with_a_role_that_only_looks(scene: Scene) -> None:
+def with_a_viewer_role_in_microsoft_advertising(scene: Scene) -> None:
     scene.monkeypatch.setattr("ci_magics.microsoft.advertising.User.roles_in", lambda _user, _customer: (100,))
 
 
@@ -172,7 +172,7 @@ def of_people_who_may_not_have_consented(scene: Scene) -> None:
     ci.segment("All", customers(500))
 
 
-def of_a_purged_segment(scene: Scene) -> None:
+def of_a_segment_without_a_snapshot(scene: Scene) -> None:
     scene.workspace.snapshots.remove(scene.workspace.segments["All"].id)
 
 
@@ -180,7 +180,7 @@ def while_another_run_holds_the_audience(scene: Scene) -> None:
     assert scene.workspace.locks.take("emulator:111:all", str(uuid.uuid4())) is None
 
 
-def with_a_retention_that_is_no_number(scene: Scene) -> None:
+def with_an_invalid_retention_period(scene: Scene) -> None:
     scene.monkeypatch.setenv("CI_MAGICS_RETENTION_DAYS", "a year")
 
 
@@ -189,7 +189,7 @@ CASES: list[tuple[Callable[[Scene], None], int | str]] = [
     (without_terms, "no_terms_consent"),
     (without_any_consent, "no_data_privacy_consent"),
     (as_a_viewer, "role_too_low"),
-    (with_a_role_that_only_looks, "viewer_role"),
+    (with_a_viewer_role_in_microsoft_advertising, "viewer_role"),
     (not_signed_in, "sign_in_needed"),
     (without_developer_token, "no_developer_token"),
     (in_another_account, 106),
@@ -208,9 +208,9 @@ CASES: list[tuple[Callable[[Scene], None], int | str]] = [
     (of_a_segment_set_aside, "segment_inactive"),
     (of_the_suppression_segment, "suppression_segment"),
     (of_people_who_may_not_have_consented, "consent_not_used"),
-    (of_a_purged_segment, "segment_damaged"),
+    (of_a_segment_without_a_snapshot, "segment_damaged"),
     (while_another_run_holds_the_audience, "concurrent_run"),
-    (with_a_retention_that_is_no_number, "retention_days"),
+    (with_an_invalid_retention_period, "retention_days"),
 ]
 
 
@@ -221,7 +221,7 @@ def scene(emulator: RunningEmulator, workspace: Workspace, monkeypatch: pytest.M
     return Scene(emulator, workspace, monkeypatch)
 
 
-def written(emulator: RunningEmulator) -> list[str]:
+def write_operations(emulator: RunningEmulator) -> list[str]:
     return [each for each in emulator.operations() if each in WRITES]
 
 
@@ -231,11 +231,9 @@ def changed(record: Any, **changes: Any) -> Any:
 
 @pytest.mark.matrix
 @pytest.mark.parametrize(("broken", "code"), CASES, ids=[case.__name__ for case, _code in CASES])
-def test_what_a_push_is_refused_for_blocks_the_dry_run(
-    scene: Scene, broken: Callable[[Scene], None], code: int | str
-) -> None:
+def test_obstacle_of_a_push_blocks_the_dry_run(scene: Scene, broken: Callable[[Scene], None], code: int | str) -> None:
     broken(scene)
-    before = written(scene.emulator)
+    before = write_operations(scene.emulator)
     plan = planned(*scene.segments, **scene.options)
     assert plan.verdict.state == "Blocked"
     assert plan.verdict.reason is not None
@@ -247,10 +245,10 @@ def test_what_a_push_is_refused_for_blocks_the_dry_run(
     with pytest.raises(CiError) as pushed:
         export(*scene.segments, **scene.options)
     assert pushed.value.code == code
-    assert written(scene.emulator) == before
+    assert write_operations(scene.emulator) == before
 
 
-def test_an_unfinished_run_blocks_the_plan_and_a_push_finishes_it_first(scene: Scene) -> None:
+def test_unfinished_run_blocks_the_plan_and_a_push_completes_it_first(scene: Scene) -> None:
     scene.interrupt()
     plan = planned("All")
     assert plan.verdict.state == "Blocked"
@@ -264,7 +262,7 @@ def test_an_unfinished_run_blocks_the_plan_and_a_push_finishes_it_first(scene: S
 
 
 @pytest.mark.parametrize("broken", [without_data_privacy, without_terms, without_any_consent, as_a_viewer])
-def test_nothing_is_asked_of_microsoft_while_a_consent_or_the_role_is_missing(
+def test_microsoft_gets_no_request_while_a_consent_or_role_is_missing(
     scene: Scene, broken: Callable[[Scene], None]
 ) -> None:
     segment(0)
@@ -283,18 +281,18 @@ def test_both_missing_consents_are_named_at_once(scene: Scene) -> None:
     assert codes == ["no_data_privacy_consent", "no_terms_consent"]
 
 
-def test_a_plan_that_was_blocked_is_made_again_once_the_consent_is_given(scene: Scene) -> None:
+def test_blocked_plan_can_be_repeated_after_giving_consent(scene: Scene) -> None:
     without_terms(scene)
     plan = planned("All")
     connect()
     with pytest.raises(CiError) as applied:
         plan.apply()
     assert applied.value.code == "plan_outdated"
-    assert written(scene.emulator) == []
+    assert write_operations(scene.emulator) == []
 
 
 @pytest.mark.parametrize(("broken", "code"), [CASES[0], CASES[4], CASES[11], CASES[16]])
-def test_the_verdict_comes_first_wherever_a_plan_is_shown(
+def test_verdict_comes_first_wherever_a_plan_is_shown(
     scene: Scene, tmp_path: Path, broken: Callable[[Scene], None], code: str
 ) -> None:
     broken(scene)
@@ -316,7 +314,7 @@ def test_the_verdict_comes_first_wherever_a_plan_is_shown(
     assert ci.Plan.load(tmp_path / "plan.json") == plan
 
 
-def test_one_blocked_audience_of_two_is_a_warning_because_the_other_is_sent(scene: Scene) -> None:
+def test_one_blocked_audience_of_two_is_a_warning(scene: Scene) -> None:
     segment(350, name="Other")
     ci.segments.deactivate("Other")
     plan = planned("All", "Other")
@@ -327,7 +325,7 @@ def test_one_blocked_audience_of_two_is_a_warning_because_the_other_is_sent(scen
     assert scene.emulator.members("All") == contoso.hashes(400)
 
 
-def test_a_list_that_is_too_small_to_serve_is_a_warning(scene: Scene) -> None:
+def test_list_too_small_to_serve_is_a_warning(scene: Scene) -> None:
     segment(250)
     plan = planned("All")
     assert (plan.verdict.state, [each.code for each in plan.verdict.findings]) == ("Warning", ["small"])
@@ -335,7 +333,7 @@ def test_a_list_that_is_too_small_to_serve_is_a_warning(scene: Scene) -> None:
     assert scene.emulator.members("All") == contoso.hashes(250)
 
 
-def test_a_lock_whose_process_has_ended_does_not_block(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lock_of_an_ended_process_does_not_block(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     while_another_run_holds_the_audience(scene)
     monkeypatch.setattr("ci_magics.workspace.locks.is_running", lambda _process: False)
     plan = planned("All")
@@ -343,7 +341,7 @@ def test_a_lock_whose_process_has_ended_does_not_block(scene: Scene, monkeypatch
     assert plan.apply().status == "Completed"
 
 
-#: One step that changes how things stand before the plan is made.
+#: Steps that change the situation before the plan is made.
 STEPS: dict[str, Callable[[], object]] = {
     "export": lambda: _attempt(lambda: export("All")),
     "add": lambda: _attempt(lambda: export("All", mode="add")),
@@ -361,7 +359,7 @@ STEPS: dict[str, Callable[[], object]] = {
 
 
 def _attempt(work: Callable[[], object]) -> None:
-    """Do something that may be refused as things stand."""
+    """Do something that may be refused in the current situation."""
     with suppress(CiError):
         work()
 
@@ -373,7 +371,7 @@ def _attempt(work: Callable[[], object]) -> None:
     days=st.sampled_from([None, 30, -1]),
 )
 @settings(max_examples=examples(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_the_verdict_and_the_push_agree_however_things_stand(
+def test_verdict_and_push_agree_in_every_situation(
     emulator: RunningEmulator,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -388,9 +386,9 @@ def test_the_verdict_and_the_push_agree_however_things_stand(
     segment(400)
     for step in steps:
         STEPS[step]()
-    before = written(emulator)
+    before = write_operations(emulator)
     plan = planned("All", mode=mode, normalization=normalization, membership_days=days)
-    assert written(emulator) == before
+    assert write_operations(emulator) == before
     if not plan.verdict.blocked:
         assert plan.apply().status == "Completed"
         return
@@ -398,4 +396,4 @@ def test_the_verdict_and_the_push_agree_however_things_stand(
     with pytest.raises(CiError) as refused:
         plan.apply()
     assert refused.value.code == plan.verdict.reason.code
-    assert written(emulator) == before
+    assert write_operations(emulator) == before

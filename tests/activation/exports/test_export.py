@@ -32,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("emulator", "workspace")
 
 
 @pytest.mark.parametrize("count", [400, 12_000])
-def test_a_segment_becomes_an_audience(emulator: RunningEmulator, count: int) -> None:
+def test_segment_becomes_an_audience(emulator: RunningEmulator, count: int) -> None:
     connect()
     run = export(ci.segment("All", people(count)))
     assert (run.status, run.accepted, run.rejected, run.unknown) == ("Completed", count, 0, 0)
@@ -52,7 +52,7 @@ def test_a_segment_becomes_an_audience(emulator: RunningEmulator, count: int) ->
         ),
     ],
 )
-def test_segments_of_one_audience_are_not_exported_together(names: tuple[str, str], says: str) -> None:
+def test_segments_of_one_audience_cannot_be_exported_together(names: tuple[str, str], says: str) -> None:
     connect()
     for name in set(names):
         ci.segment(name, people(3))
@@ -63,7 +63,7 @@ def test_segments_of_one_audience_are_not_exported_together(names: tuple[str, st
 @pytest.mark.parametrize(
     ("mode", "says"), [("mirror", "everybody is to leave the audience"), ("add", "use allow_empty=True.")]
 )
-def test_what_an_empty_segment_does_to_the_audience_is_said_by_the_mode(mode: str, says: str) -> None:
+def test_effect_of_an_empty_segment_depends_on_the_mode(mode: str, says: str) -> None:
     connect()
     ci.segment("Nobody", people(3), where="false")
     with pytest.raises(ExportRefusedError) as refused:
@@ -73,7 +73,7 @@ def test_what_an_empty_segment_does_to_the_audience_is_said_by_the_mode(mode: st
     assert ("everybody" in refused.value.next_step) == (mode == "mirror")
 
 
-def test_the_audience_has_no_end_and_belongs_to_the_account(emulator: RunningEmulator) -> None:
+def test_new_audience_belongs_to_the_account_and_does_not_expire(emulator: RunningEmulator) -> None:
     connect()
     export(ci.segment("All", people(3)))
     answer = emulator.call(
@@ -83,7 +83,7 @@ def test_the_audience_has_no_end_and_belongs_to_the_account(emulator: RunningEmu
     assert (audience["MembershipDuration"], audience["Scope"], audience["ParentId"]) == (-1, "Account", "111")
 
 
-def test_a_dry_run_changes_nothing(emulator: RunningEmulator) -> None:
+def test_dry_run_changes_nothing(emulator: RunningEmulator) -> None:
     connect()
     plan = ci.plan(ci.segment("All", people(400)), to="Contoso EU")
     assert isinstance(plan, Plan)
@@ -95,7 +95,7 @@ def test_a_dry_run_changes_nothing(emulator: RunningEmulator) -> None:
 
 
 @pytest.mark.parametrize("count", [500, 12_000])
-def test_a_second_export_sends_only_what_changed(emulator: RunningEmulator, count: int) -> None:
+def test_second_export_sends_only_changes(emulator: RunningEmulator, count: int) -> None:
     connect()
     export(ci.segment("All", people(count)))
     before = len(emulator.operations())
@@ -106,7 +106,7 @@ def test_a_second_export_sends_only_what_changed(emulator: RunningEmulator, coun
     assert "UploadFile" not in emulator.operations()[before:]
 
 
-def test_nothing_raw_is_ever_sent(emulator: RunningEmulator) -> None:
+def test_only_hashes_are_sent(emulator: RunningEmulator) -> None:
     emulator.control("POST", "/settings", {"record_bodies": True})
     connect()
     frame = customers(20_000)
@@ -143,14 +143,14 @@ def test_both_rules_send_both_hashes(emulator: RunningEmulator) -> None:
     assert emulator.members("All") == {hash_of("j.o+x@b.com"), hash_of("jo@b.com"), hash_of("ab@c.com")}
 
 
-def test_an_audience_keeps_its_rule() -> None:
+def test_audience_keeps_its_normalization() -> None:
     connect()
     export(ci.segment("All", people(3)))
     with pytest.raises(ExportRefusedError, match="normalization basic"):
         export("All", normalization="enhanced")
 
 
-def test_several_segments_each_get_their_audience(emulator: RunningEmulator) -> None:
+def test_each_segment_gets_its_audience(emulator: RunningEmulator) -> None:
     connect()
     run = ci.export(ci.segment("One", people(3)), ci.segment("Two", people(4)), to="Contoso EU")
     assert isinstance(run, Run)
@@ -165,7 +165,7 @@ def test_several_segments_each_get_their_audience(emulator: RunningEmulator) -> 
         ({"agree": True, "accept_terms": False}, "Customer Match"),
     ],
 )
-def test_without_a_consent_nothing_is_sent(emulator: RunningEmulator, given: dict[str, bool], missing: str) -> None:
+def test_nothing_is_sent_without_a_consent(emulator: RunningEmulator, given: dict[str, bool], missing: str) -> None:
     connect(**given)
     with pytest.raises(ConsentError, match=missing) as refused:
         export(ci.segment("All", people(3)))
@@ -173,7 +173,7 @@ def test_without_a_consent_nothing_is_sent(emulator: RunningEmulator, given: dic
     assert emulator.audiences() == {}
 
 
-def test_a_plan_is_not_carried_out_after_a_consent_was_withdrawn(emulator: RunningEmulator) -> None:
+def test_plan_is_not_applied_after_a_consent_was_withdrawn(emulator: RunningEmulator) -> None:
     connect()
     plan = ci.plan(ci.segment("All", people(3)), to="Contoso EU")
     assert isinstance(plan, Plan)
@@ -187,7 +187,7 @@ def test_a_plan_is_not_carried_out_after_a_consent_was_withdrawn(emulator: Runni
     ("emails", "words"),
     [([], "no profiles"), (["bad", None, "x y@z.com"], "No profile of the segment 'S' has a valid")],
 )
-def test_what_cannot_be_matched_is_refused_before_anything_is_sent(
+def test_unmatchable_segment_is_refused_before_anything_is_sent(
     emulator: RunningEmulator, emails: list[str | None], words: str
 ) -> None:
     connect()
@@ -196,7 +196,7 @@ def test_what_cannot_be_matched_is_refused_before_anything_is_sent(
     assert emulator.audiences() == {}
 
 
-def test_an_audience_that_somebody_else_made_is_not_touched(emulator: RunningEmulator) -> None:
+def test_foreign_audience_is_not_touched(emulator: RunningEmulator) -> None:
     item = {"Type": "CustomerList", "Name": "All", "Scope": "Account", "ParentId": "111"}
     emulator.call("POST", "/CampaignManagement/v13/Audiences", {"Audiences": [item]})
     connect()
@@ -205,7 +205,7 @@ def test_an_audience_that_somebody_else_made_is_not_touched(emulator: RunningEmu
     assert emulator.audiences()["All"]["members"] == 0
 
 
-def test_another_emulator_gets_the_audience_anew(
+def test_another_emulator_gets_a_new_audience(
     emulator: RunningEmulator, another_emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect()
@@ -216,7 +216,7 @@ def test_another_emulator_gets_the_audience_anew(
     assert emulator.audiences()["All"]["members"] == 3
 
 
-def test_a_consent_column_must_be_used_or_waived(emulator: RunningEmulator) -> None:
+def test_consent_column_must_be_used_or_ignored_explicitly(emulator: RunningEmulator) -> None:
     connect()
     frame = people(4).assign(MarketingConsent=[True, False, None, True])
     with pytest.raises(ExportRefusedError, match="MarketingConsent"):
@@ -228,20 +228,20 @@ def test_a_consent_column_must_be_used_or_waived(emulator: RunningEmulator) -> N
         export("All", consent="MarketingConsnt")
 
 
-def test_an_objection_counts_the_other_way_round(emulator: RunningEmulator) -> None:
+def test_opt_out_column_is_inverted(emulator: RunningEmulator) -> None:
     connect()
     frame = people(3).assign(doNotBulkEmail=[True, False, None])
     assert export(ci.segment("All", frame), consent="doNotBulkEmail").accepted == 1
     assert emulator.members("All") == {hash_of("p1@contoso.com")}
 
 
-def test_a_consent_in_the_condition_is_used() -> None:
+def test_consent_column_in_the_condition_is_used() -> None:
     connect()
     frame = people(3).assign(MarketingConsent=[True, False, True])
     assert export(ci.segment("All", frame, where="MarketingConsent")).accepted == 2
 
 
-def test_mixed_values_need_a_word(emulator: RunningEmulator) -> None:
+def test_mixed_values_need_permission(emulator: RunningEmulator) -> None:
     connect()
     frame = pd.DataFrame({"email": ["a@contoso.com", hash_of("b@contoso.com").upper()]})
     with pytest.raises(ExportRefusedError, match="mixes addresses and hashes"):
@@ -251,7 +251,7 @@ def test_mixed_values_need_a_word(emulator: RunningEmulator) -> None:
 
 
 @pytest.mark.parametrize("count", [3, 12_000])
-def test_refused_profiles_come_back_by_their_key(emulator: RunningEmulator, count: int) -> None:
+def test_rejected_profiles_are_returned_by_key(emulator: RunningEmulator, count: int) -> None:
     connect()
     if count == 3:
         emulator.control(
@@ -269,7 +269,7 @@ def test_refused_profiles_come_back_by_their_key(emulator: RunningEmulator, coun
         assert run.rejected_rows().empty
 
 
-def test_a_list_that_refuses_everything_is_an_error(emulator: RunningEmulator) -> None:
+def test_list_that_rejects_everything_is_an_error(emulator: RunningEmulator) -> None:
     connect()
     emulator.control("POST", "/faults", [{"operation": "ApplyCustomerListUserData", "call": 1, "fault": "8003"}])
     with pytest.raises(ServiceError) as refused:
@@ -281,7 +281,7 @@ def test_a_list_that_refuses_everything_is_an_error(emulator: RunningEmulator) -
     assert run.results[0]["added"] == 0
 
 
-def test_what_was_sent_without_an_answer_is_not_reported_as_sent(
+def test_unanswered_requests_are_not_reported_as_sent(
     emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ci_magics.clock.SystemClock.sleep", lambda _clock, _seconds: None)
@@ -294,7 +294,7 @@ def test_what_was_sent_without_an_answer_is_not_reported_as_sent(
     assert (run.status, run.results[0]["added"], run.results[0]["unknown"]) == ("Failed", 0, 3)
 
 
-def test_a_failed_upload_is_unknown_and_sent_again(emulator: RunningEmulator) -> None:
+def test_failed_upload_is_unknown_and_sent_again(emulator: RunningEmulator) -> None:
     connect()
     emulator.control("POST", "/faults", [{"operation": "GetBulkUploadStatus", "call": 1, "fault": "status_Failed"}])
     with pytest.raises(CiError, match="Failed"):
@@ -310,7 +310,9 @@ def test_a_failed_upload_is_unknown_and_sent_again(emulator: RunningEmulator) ->
 @pytest.mark.parametrize(
     "fault", ["117", "109", "0", "http_502_html", "empty_body", "token_expired", "lost_reply", "lost_request"]
 )
-def test_passing_faults_are_waited_out(emulator: RunningEmulator, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_transient_faults_are_waited_out(
+    emulator: RunningEmulator, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     waits: list[float] = []
     monkeypatch.setattr("ci_magics.clock.SystemClock.sleep", lambda _clock, seconds: waits.append(seconds))
     connect()
@@ -335,20 +337,20 @@ def test_progress_counts_profiles() -> None:
 @pytest.mark.parametrize(
     ("segment", "to", "nearest"), [("Al", "Contoso EU", "'All'"), ("All", "Contoso UE", "'Contoso EU'")]
 )
-def test_unknown_names_get_the_nearest(segment: str, to: str, nearest: str) -> None:
+def test_unknown_names_suggest_the_nearest(segment: str, to: str, nearest: str) -> None:
     connect()
     ci.segment("All", people(3))
     with pytest.raises(NotFoundError, match=f"Did you mean {nearest}"):
         ci.export(segment, to=to)
 
 
-def test_a_frame_is_not_a_segment() -> None:
+def test_frame_is_not_a_segment() -> None:
     connect()
     with pytest.raises(CiError, match="Make it a segment first"):
         ci.export(people(3), to="Contoso EU")  # type: ignore[arg-type]
 
 
-def test_a_replaced_segment_is_not_exported_by_its_old_value() -> None:
+def test_replaced_segment_value_is_not_exported() -> None:
     connect()
     old = ci.segment("All", people(3))
     ci.segment("All", people(4))
@@ -356,7 +358,7 @@ def test_a_replaced_segment_is_not_exported_by_its_old_value() -> None:
         export(old)
 
 
-def test_status_shows_sizes_when_microsoft_has_them(emulator: RunningEmulator) -> None:
+def test_status_shows_sizes_once_microsoft_has_them(emulator: RunningEmulator) -> None:
     connect()
     export(ci.segment("All", people(1_000)))
     assert "not counted yet" in repr(ci.status("All"))
@@ -367,7 +369,7 @@ def test_status_shows_sizes_when_microsoft_has_them(emulator: RunningEmulator) -
     assert audience.match_rate == audience.search_size / 1_000
 
 
-def test_no_address_is_on_disk(workspace: Workspace) -> None:
+def test_disk_contains_no_address(workspace: Workspace) -> None:
     connect()
     export(ci.segment("Sample", customers(2_000), where="MarketingConsent"))
     stored = [path for path in workspace.folder.rglob("*") if path.is_file()]

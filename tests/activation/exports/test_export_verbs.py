@@ -36,7 +36,7 @@ def saved(name: str = "Weekly", *segments: str, **options: Any) -> Export:
     return kept
 
 
-def test_the_list_says_what_where_to_how_and_when() -> None:
+def test_list_shows_segments_destination_mode_and_schedule() -> None:
     saved()
     saved("Daily")
     ci.exports.schedule("Daily", at=["02:30"], time_zone="Europe/Amsterdam", clock=HeldClock())
@@ -57,11 +57,11 @@ def test_the_list_says_what_where_to_how_and_when() -> None:
         assert "daily at 02:30 (Europe/Amsterdam)" in shown
 
 
-def test_an_empty_list_says_how_to_save_one() -> None:
+def test_empty_list_says_how_to_save_an_export() -> None:
     assert "ci.exports.save(NAME, SEGMENT, to=CONNECTION)" in repr(ci.exports.overview())
 
 
-def test_a_run_that_is_due_says_since_when() -> None:
+def test_overdue_run_shows_since_when() -> None:
     saved()
     clock = HeldClock()
     ci.exports.schedule("Weekly", at=["13:00"], time_zone="UTC", clock=clock)
@@ -71,7 +71,7 @@ def test_a_run_that_is_due_says_since_when() -> None:
     assert line.overdue
 
 
-def test_a_custom_schedule_shows_its_own_last_run_whatever_the_system_does() -> None:
+def test_own_schedule_shows_its_own_last_run() -> None:
     saved()
     ci.exports.schedule("Weekly", at=["13:00"], time_zone="UTC")
     ci.exports.system_schedule(at=["14:00"], time_zone="UTC")
@@ -80,7 +80,7 @@ def test_a_custom_schedule_shows_its_own_last_run_whatever_the_system_does() -> 
     assert [each.status for each in ci.exports.overview()] == ["Completed"]
 
 
-def test_exports_follow_the_system_refresh_unless_told() -> None:
+def test_exports_follow_the_workspace_refresh_by_default() -> None:
     saved()
     clock = HeldClock()
     for active in (False, True):
@@ -99,7 +99,7 @@ def test_exports_follow_the_system_refresh_unless_told() -> None:
     assert repr(ci.exports.system_schedule()).startswith("System refresh: off (weekly on Monday")
 
 
-def test_for_several_exports_own_schedules_are_kept_or_replaced() -> None:
+def test_own_schedules_are_kept_or_replaced_for_several_exports() -> None:
     for name in ("A", "B"):
         saved(name)
     ci.exports.schedule("A", at=["07:00"], time_zone="UTC")
@@ -115,7 +115,7 @@ def test_for_several_exports_own_schedules_are_kept_or_replaced() -> None:
     ("choices", "says"),
     [({}, "Nothing says when it runs"), ({"at": ["06:00"], "follow_system": True}, "not both")],
 )
-def test_a_schedule_needs_one_choice(choices: dict[str, Any], says: str) -> None:
+def test_schedule_needs_exactly_one_choice(choices: dict[str, Any], says: str) -> None:
     saved()
     with pytest.raises(ArgumentError, match=says):
         ci.exports.schedule("Weekly", **choices)
@@ -123,14 +123,14 @@ def test_a_schedule_needs_one_choice(choices: dict[str, Any], says: str) -> None
         ci.exports.schedule(at=["06:00"])
 
 
-def test_the_system_schedule_belongs_to_administrators(as_user: Becoming) -> None:
+def test_workspace_schedule_is_for_administrators(as_user: Becoming) -> None:
     as_user("bob", "contributor")
     assert repr(ci.exports.system_schedule()) == "System refresh: off"
     with pytest.raises(AccessError, match="only administrators may change the schedule of the system refresh"):
         ci.exports.system_schedule(at=["06:00"])
 
 
-def test_what_is_edited_changes_and_the_rest_stays(workspace: Workspace) -> None:
+def test_edit_changes_only_the_given_options(workspace: Workspace) -> None:
     contoso.segment(3, name="Some")
     first = saved(mode="add", allow_empty=True, scope="customer", membership_days=30)
     edited = ci.exports.edit("Weekly", segments=["Some"], rename="Every week", mode="mirror", without=["allow-empty"])
@@ -141,7 +141,7 @@ def test_what_is_edited_changes_and_the_rest_stays(workspace: Workspace) -> None
     assert ci.exports.edit("Every week") == edited
 
 
-def test_an_edit_that_is_not_possible_changes_nothing(workspace: Workspace) -> None:
+def test_invalid_edit_changes_nothing(workspace: Workspace) -> None:
     export = saved()
     for choices, says in (
         ({"mode": "mirrow"}, "Did you mean 'mirror'"),
@@ -156,7 +156,7 @@ def test_an_edit_that_is_not_possible_changes_nothing(workspace: Workspace) -> N
     assert workspace.exports["Weekly"] == export
 
 
-def test_a_detached_export_gets_a_connection_again() -> None:
+def test_detached_export_can_get_a_connection_again() -> None:
     saved()
     ci.exports.detach("Weekly")
     [line] = ci.exports.overview()
@@ -166,7 +166,7 @@ def test_a_detached_export_gets_a_connection_again() -> None:
     assert ci.exports.run("Weekly").status == "Completed"
 
 
-def test_run_all_runs_those_whose_schedule_is_on() -> None:
+def test_run_all_runs_active_exports() -> None:
     for name in ("A", "B", "C"):
         contoso.segment(3, name=name)
         saved(name, name)
@@ -176,7 +176,7 @@ def test_run_all_runs_those_whose_schedule_is_on() -> None:
     assert ci.exports.run("B").status == "Completed"
 
 
-def test_one_of_several_that_fails_does_not_stop_the_others(emulator: RunningEmulator) -> None:
+def test_failed_export_does_not_stop_the_others(emulator: RunningEmulator) -> None:
     for name in ("A", "B", "C"):
         contoso.segment(3, name=name)
         saved(name, name)
@@ -187,7 +187,7 @@ def test_one_of_several_that_fails_does_not_stop_the_others(emulator: RunningEmu
     assert "106" in history.not_completed[0].reason
 
 
-def test_the_history_is_filtered_by_export_status_and_time() -> None:
+def test_history_is_filtered_by_export_status_and_time() -> None:
     saved("A")
     saved("B")
     ci.exports.run("A")
@@ -206,7 +206,7 @@ def test_the_history_is_filtered_by_export_status_and_time() -> None:
         ci.exports.history("Never")
 
 
-def test_one_run_is_shown_audience_by_audience() -> None:
+def test_run_is_shown_audience_by_audience() -> None:
     saved()
     run = ci.exports.run("Weekly")
     details = ci.exports.run_details(run.id)
@@ -216,7 +216,7 @@ def test_one_run_is_shown_audience_by_audience() -> None:
         ci.exports.run_details("nothing")
 
 
-def test_an_export_is_shown_with_its_code_and_its_history() -> None:
+def test_export_is_shown_with_its_code_and_history() -> None:
     saved()
     ci.exports.run("Weekly")
     shown = repr(ci.exports.show("Weekly"))
@@ -225,7 +225,7 @@ def test_an_export_is_shown_with_its_code_and_its_history() -> None:
     assert "Completed" in ci.exports.show("Weekly")._repr_html_()
 
 
-def test_a_removed_export_forgets_what_only_it_sent_and_keeps_its_history(
+def test_removed_export_deletes_its_ledgers_and_keeps_its_history(
     workspace: Workspace, emulator: RunningEmulator
 ) -> None:
     saved("A")
@@ -244,7 +244,7 @@ def test_a_removed_export_forgets_what_only_it_sent_and_keeps_its_history(
         contoso.export("All")
 
 
-def test_what_was_sent_is_kept_when_asked(workspace: Workspace) -> None:
+def test_ledger_is_kept_on_request(workspace: Workspace) -> None:
     saved()
     ci.exports.run("Weekly")
     assert ci.exports.remove("Weekly", keep_ledger=True) == []
@@ -252,7 +252,7 @@ def test_what_was_sent_is_kept_when_asked(workspace: Workspace) -> None:
     assert workspace.exports.names() == []
 
 
-def test_an_export_that_runs_is_not_removed(workspace: Workspace) -> None:
+def test_running_export_cannot_be_removed(workspace: Workspace) -> None:
     export = saved()
     workspace.locks.take(f"export:{export.id}", "another")
     with pytest.raises(ExportRefusedError, match=r"The export 'Weekly' is running\. Wait until it is done\."):
@@ -260,19 +260,19 @@ def test_an_export_that_runs_is_not_removed(workspace: Workspace) -> None:
     assert workspace.exports.names() == ["Weekly"]
 
 
-def test_a_run_whose_process_has_ended_is_not_shown_as_running(workspace: Workspace) -> None:
+def test_run_of_an_ended_process_is_not_shown_as_running(workspace: Workspace) -> None:
     saved()
     ci.exports.run("Weekly")
     [entry] = workspace.export_runs
     workspace.export_runs.put(replace(entry, status="Running", finished_at=None))
     [line] = ci.exports.overview()
-    assert (line.status, line.reason) == ("Completed", "")  # its run had ended before the process did
+    assert (line.status, line.reason) == ("Completed", "")  # the run ended before its process
     workspace.runs.remove(entry.id)
     [line] = ci.exports.overview()
     assert (line.status, line.reason) == ("Failed", "The process that ran it has ended; the next run finishes it.")
 
 
-def test_a_viewer_sees_exports_and_changes_none(as_user: Becoming) -> None:
+def test_viewer_sees_exports_and_cannot_change_them(as_user: Becoming) -> None:
     saved()
     as_user("ann", "viewer")
     assert [each.permissions for each in ci.exports.overview()] == ["view"]
@@ -288,7 +288,7 @@ def test_a_viewer_sees_exports_and_changes_none(as_user: Becoming) -> None:
             act()
 
 
-def test_a_contributor_manages_exports_of_shared_connections_only(as_user: Becoming) -> None:
+def test_contributor_manages_exports_of_shared_connections_only(as_user: Becoming) -> None:
     ci.connect("Private", customer_id="222", account_id="112", agree=True, accept_terms=True)
     saved()
     ci.exports.save("Hers", "All", to="Private")

@@ -1,4 +1,4 @@
-"""Eight real kernels at once on saved exports: no change is lost, and nothing runs twice."""
+"""Eight kernels use saved exports at the same time: no change is lost, and nothing runs twice."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def saved(emulator: RunningEmulator, workspace: Workspace) -> Workspace:
     return workspace
 
 
-def test_different_changes_of_one_export_all_stand(kernels: Kernels, saved: Workspace) -> None:
+def test_concurrent_changes_of_different_options_are_all_kept(kernels: Kernels, saved: Workspace) -> None:
     answers = kernels.at_once(
         """
 import ci_magics as ci
@@ -68,14 +68,14 @@ return number
     assert export.schedule is not None
 
 
-def test_one_of_eight_gets_a_name(kernels: Kernels, saved: Workspace) -> None:
+def test_name_is_given_to_one_of_eight_exports(kernels: Kernels, saved: Workspace) -> None:
     answers = kernels.at_once('import ci_magics as ci\nreturn ci.exports.duplicate("A", "Copy").id')
     assert [how for how, _what in answers].count("done") == 1
     assert {what for how, what in answers if how == "refused"} == {"name_taken"}
     assert saved.exports.names() == ["A", "B", "C", "Copy"]
 
 
-def test_what_is_due_runs_once(kernels: Kernels, saved: Workspace, emulator: RunningEmulator) -> None:
+def test_due_export_runs_once(kernels: Kernels, saved: Workspace, emulator: RunningEmulator) -> None:
     now = datetime.now(UTC)
     since = HeldClock(now - timedelta(hours=2))
     ci.exports.schedule("A", "B", "C", at=[(now - timedelta(minutes=1)).time()], time_zone="UTC", clock=since)
@@ -93,7 +93,7 @@ return [each["export"] for each in report.exports]
     assert emulator.operations().count("AddAudiences") == 3
 
 
-def test_an_export_that_all_run_by_hand_runs_in_one_place_at_a_time(
+def test_export_run_by_all_runs_in_one_process_at_a_time(
     kernels: Kernels, saved: Workspace, emulator: RunningEmulator
 ) -> None:
     answers = kernels.at_once('import ci_magics as ci\nreturn ci.exports.run("A", show=lambda sentence: None).status')

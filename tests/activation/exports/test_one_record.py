@@ -1,4 +1,4 @@
-"""A run has one record: history, status, panel, notice and the run itself say the same, whatever happened to it."""
+"""A run has one record: history, status, panel, notification and the run itself agree after any fault."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ APPLY = "ApplyCustomerListUserData"
 COUNTS = ("accepted", "rejected", "unknown")
 
 
-def said(workspace: Workspace) -> dict[str, tuple[str, int, int, int]]:
-    """Return the status and the counts of the last run as each place that shows them says them."""
+def shown_by_each_place(workspace: Workspace) -> dict[str, tuple[str, int, int, int]]:
+    """Return status and counts of the last run as shown by each place."""
     (record,) = workspace.runs.latest(1)
     run = load_run(workspace, record)
     (line,) = ci.exports.history("Weekly", last=1)
@@ -56,9 +56,9 @@ def said(workspace: Workspace) -> dict[str, tuple[str, int, int, int]]:
     }
 
 
-def agreed(workspace: Workspace) -> tuple[str, int, int, int]:
-    """Return what all places say."""
-    everything = said(workspace)
+def shown_by_all_places(workspace: Workspace) -> tuple[str, int, int, int]:
+    """Return what all places show, which must be the same."""
+    everything = shown_by_each_place(workspace)
     assert len(set(everything.values())) == 1, everything
     line = re.search(r"run \w+ of [^:]+:\d+ UTC: (\w[\w ]*), ", repr(ci.status(show=lambda _: None)))
     assert line is not None
@@ -98,7 +98,7 @@ FAULTS = [
 
 @pytest.mark.matrix
 @pytest.mark.parametrize(("operation", "faults", "count", "status", "is_finished"), FAULTS)
-def test_all_places_agree_after_a_fault_and_after_the_next_run(
+def test_places_agree_after_a_fault_and_after_the_next_run(
     emulator: RunningEmulator,
     workspace: Workspace,
     operation: str,
@@ -119,7 +119,7 @@ def test_all_places_agree_after_a_fault_and_after_the_next_run(
         ],
     )
     error = run_it()
-    found = agreed(workspace)
+    found = shown_by_all_places(workspace)
     assert found[0] == status
     (record,) = workspace.runs.latest(1)
     assert (record.finished_at is not None) == is_finished
@@ -130,11 +130,11 @@ def test_all_places_agree_after_a_fault_and_after_the_next_run(
     emulator.control("POST", "/faults", [])
     if not is_finished:
         ci.runs.resume(record.id, show=lambda _: None)
-        assert agreed(workspace) == ("Completed", count, 0, 0)
+        assert shown_by_all_places(workspace) == ("Completed", count, 0, 0)
         assert len(emulator.members("All")) == count
 
 
-#: Faults of whatever a mode sends with: operation, fault, how many calls in a row, and what else the fault is told.
+#: Faults of every way to send: operation, fault, number of consecutive calls, details.
 STRIKES: list[tuple[str, str, int, dict[str, Any]]] = [
     (APPLY, "http_500", 30, {}),
     (APPLY, "http_429", 2, {}),
@@ -156,7 +156,7 @@ STRIKES: list[tuple[str, str, int, dict[str, Any]]] = [
 @pytest.mark.matrix
 @pytest.mark.parametrize("mode", ["mirror", "replace"])
 @pytest.mark.parametrize(("operation", "fault", "times", "details"), STRIKES)
-def test_all_places_agree_whatever_strikes(
+def test_places_agree_after_any_fault(
     emulator: RunningEmulator,
     workspace: Workspace,
     mode: str,
@@ -165,7 +165,7 @@ def test_all_places_agree_whatever_strikes(
     times: int,
     details: dict[str, Any],
 ) -> None:
-    """Calls or files, as the number of people and the mode have it; the audience is new, so it holds what was sent."""
+    """Send in calls or files, depending on mode and count; the audience is new, so it contains only what was sent."""
     saved(2_500 if operation == APPLY else 10_500, mode=mode)
     planned = [{"operation": operation, "call": call, "fault": fault, **details} for call in range(1, times + 1)]
     emulator.control("POST", "/faults", planned)
@@ -174,16 +174,16 @@ def test_all_places_agree_whatever_strikes(
     if len(workspace.runs) == 0:
         assert ci.exports.history("Weekly").runs[0].status in ("Failed", "Skipped")
         return
-    _, accepted, _, unknown = agreed(workspace)
+    _, accepted, _, unknown = shown_by_all_places(workspace)
     inside = len(emulator.members("All")) if "All" in emulator.audiences() else 0
     assert accepted <= inside <= accepted + unknown
     run_it()
-    status, *_ = agreed(workspace)
+    status, *_ = shown_by_all_places(workspace)
     assert status in ("Completed", "Completed with errors")
 
 
 @pytest.mark.parametrize("mode", ["mirror", "add", "remove", "replace"])
-def test_all_places_agree_when_a_consent_is_withdrawn_on_the_way(
+def test_places_agree_when_a_consent_is_withdrawn_during_the_run(
     emulator: RunningEmulator, workspace: Workspace, mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect()
@@ -206,7 +206,7 @@ def test_all_places_agree_when_a_consent_is_withdrawn_on_the_way(
     error = run_it()
     assert error is not None
     assert error.code == "consent_withdrawn"
-    status, accepted, _rejected, unknown = agreed(workspace)
+    status, accepted, _rejected, unknown = shown_by_all_places(workspace)
     assert status == "Failed"
     assert "withdrawn" in ci.exports.history("Weekly", last=1).runs[0].reason
     inside = len(emulator.members("All"))
@@ -225,9 +225,9 @@ def test_all_places_agree_when_a_consent_is_withdrawn_on_the_way(
     assert numbers[0] <= inside <= max(numbers)
 
 
-def test_a_withdrawal_says_what_may_be_in_the_audience(emulator: RunningEmulator) -> None:
+def test_withdrawal_says_what_the_audience_may_contain(emulator: RunningEmulator) -> None:
     saved(2_500)
-    fail(emulator, APPLY, *["lost_reply"] * 30)  # more than the three calls and their retries
+    fail(emulator, APPLY, *["lost_reply"] * 30)  # more than three calls with their retries
     assert run_it() is not None
     messages: list[str] = []
     ci.connections.withdraw_consents(NAME, show=messages.append)
@@ -237,7 +237,7 @@ def test_a_withdrawal_says_what_may_be_in_the_audience(emulator: RunningEmulator
     assert low < high
 
 
-def test_a_withdrawal_does_not_count_what_others_put_in(emulator: RunningEmulator) -> None:
+def test_withdrawal_does_not_count_foreign_members(emulator: RunningEmulator) -> None:
     connect()
     foreign_list(emulator, name="All")
     export(segment(400), mode="add")
@@ -246,7 +246,7 @@ def test_a_withdrawal_does_not_count_what_others_put_in(emulator: RunningEmulato
     assert any("keeps at least 400 members" in each for each in messages)
 
 
-def test_a_run_that_a_person_stops_is_canceled_everywhere(
+def test_stopped_run_is_canceled_everywhere(
     workspace: Workspace, emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     saved(6_000)
@@ -263,14 +263,14 @@ def test_a_run_that_a_person_stops_is_canceled_everywhere(
     monkeypatch.setattr(Journal, "answered", stopping)
     with pytest.raises(ExportStoppedError):
         ci.exports.run("Weekly")
-    status, accepted, _, unknown = agreed(workspace)
+    status, accepted, _, unknown = shown_by_all_places(workspace)
     assert status == "Canceled"
     assert accepted <= len(emulator.members("All")) <= accepted + unknown
     monkeypatch.undo()
 
 
 def _killed(place: str, url: str, answer: Any) -> None:
-    """Run the export until two calls were answered, then die."""
+    """Run the export until two calls are answered, then die."""
     os.environ |= {"CI_MAGICS_WORKSPACE": place, "CI_MAGICS_EMULATOR": url}
     SystemClock.sleep = lambda _clock, seconds: time.sleep(min(seconds, 0.02))  # type: ignore[method-assign]
     answered = Journal.answered
@@ -288,7 +288,7 @@ def _killed(place: str, url: str, answer: Any) -> None:
     ci.exports.run("Weekly", show=lambda _: None)
 
 
-def test_a_killed_run_has_failed_everywhere_and_a_resumed_one_is_complete_everywhere(
+def test_killed_run_failed_everywhere_and_resumed_run_completed_everywhere(
     workspace: Workspace, emulator: RunningEmulator
 ) -> None:
     saved(6_000)
@@ -298,16 +298,16 @@ def test_a_killed_run_has_failed_everywhere_and_a_resumed_one_is_complete_everyw
     process.start()
     assert ours.recv() == "dies"
     process.join()
-    status, accepted, _, unknown = agreed(workspace)
+    status, accepted, _, unknown = shown_by_all_places(workspace)
     assert (status, accepted) == ("Failed", 2_000)
     assert accepted <= len(emulator.members("All")) <= accepted + unknown
     assert ci.exports.history("Weekly", last=1).runs[0].reason == INTERRUPTED
     (record,) = workspace.runs
     assert ci.runs.resume(record.id, show=lambda _: None).status == "Completed"
-    assert agreed(workspace) == ("Completed", 6_000, 0, 0)
+    assert shown_by_all_places(workspace) == ("Completed", 6_000, 0, 0)
 
 
-def test_a_run_that_waits_for_another_try_is_queued_everywhere(workspace: Workspace, emulator: RunningEmulator) -> None:
+def test_run_waiting_for_a_retry_is_queued_everywhere(workspace: Workspace, emulator: RunningEmulator) -> None:
     saved(2_500)
     now = datetime.now(UTC)
     due = (now - timedelta(minutes=1)).time()
@@ -315,7 +315,7 @@ def test_a_run_that_waits_for_another_try_is_queued_everywhere(workspace: Worksp
     fail(emulator, APPLY, *["lost_reply"] * 30)
     report = refresh(due_only=True, show=lambda _: None)
     assert [each["status"] for each in report.exports] == ["Queued"]
-    status, accepted, _, unknown = agreed(workspace)
+    status, accepted, _, unknown = shown_by_all_places(workspace)
     assert status == "Queued"
     assert accepted <= len(emulator.members("All")) <= accepted + unknown
     assert "It is tried again at" in ci.exports.history("Weekly", last=1).runs[0].reason

@@ -1,4 +1,4 @@
-"""A schedule that cannot do its job says so: when it is set, in the list, in the details and in the side panel."""
+"""A schedule that cannot work says so: when it is set, in the list, in the details and in the side panel."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ STATES: dict[str, tuple[Callable[[Workspace], object], bool]] = {
 
 
 @pytest.mark.parametrize(("prepare", "is_running"), STATES.values(), ids=STATES.keys())
-def test_a_heartbeat_tells_whether_anything_starts_what_is_scheduled(
+def test_heartbeat_shows_whether_a_scheduler_runs(
     workspace: Workspace, prepare: Callable[[Workspace], object], is_running: bool
 ) -> None:
     prepare(workspace)
@@ -90,12 +90,12 @@ def test_a_heartbeat_tells_whether_anything_starts_what_is_scheduled(
     assert ("*/5 * * * * ci-magics refresh --due-only" in state.warning) == (not is_running)
 
 
-def test_a_warning_says_when_a_scheduler_was_seen_last(workspace: Workspace) -> None:
+def test_warning_says_when_a_scheduler_last_ran(workspace: Workspace) -> None:
     beat(workspace, SCHEDULER, timedelta(hours=2))
     assert "last seen 2026-03-28 10:00 UTC" in scheduler_state(workspace, NOON).warning
 
 
-def test_a_refresh_of_the_command_line_leaves_a_heartbeat(workspace: Workspace) -> None:
+def test_refresh_by_command_leaves_a_heartbeat(workspace: Workspace) -> None:
     assert main(["refresh", "--due-only"]) == 0
     assert main(["refresh", "--due-only"]) == 0
     (found,) = workspace.heartbeats
@@ -165,8 +165,8 @@ AFTER: dict[str, tuple[Callable[[Workspace], object], str]] = {
 }
 
 
-def said_everywhere(capsys: pytest.CaptureFixture[str], workspace: Workspace) -> dict[str, str]:
-    """Return what is said of the export's schedule at each place that shows it."""
+def warnings_of_each_place(capsys: pytest.CaptureFixture[str], workspace: Workspace) -> dict[str, str]:
+    """Return the warnings about the export's schedule in each place that shows it."""
     said: list[str] = []
     ci.exports.schedule("Weekly", active=True, show=said.append)
     capsys.readouterr()
@@ -187,7 +187,7 @@ def said_everywhere(capsys: pytest.CaptureFixture[str], workspace: Workspace) ->
 
 
 @pytest.mark.parametrize(("prepare", "says"), BEFORE.values(), ids=BEFORE.keys())
-def test_what_keeps_a_segment_from_being_refreshed_is_said_everywhere(
+def test_obstacle_of_a_segment_refresh_is_shown_everywhere(
     workspace: Workspace,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -199,12 +199,12 @@ def test_what_keeps_a_segment_from_being_refreshed_is_said_everywhere(
     ci.exports.save("Weekly", "All", to=NAME)
     prepare(tmp_path)
     ci.exports.schedule("Weekly", at=["06:00"], time_zone="UTC", show=lambda _: None)
-    for place, text in said_everywhere(capsys, workspace).items():
+    for place, text in warnings_of_each_place(capsys, workspace).items():
         assert says in text.replace("&#x27;", "'"), place
 
 
 @pytest.mark.parametrize(("prepare", "says"), AFTER.values(), ids=AFTER.keys())
-def test_what_keeps_an_export_from_running_is_said_in_the_list(
+def test_obstacle_of_an_export_is_shown_in_the_list(
     workspace: Workspace, tmp_path: Path, prepare: Callable[[Workspace], object], says: str
 ) -> None:
     connect()
@@ -218,7 +218,7 @@ def test_what_keeps_an_export_from_running_is_said_in_the_list(
     assert says in "\n".join(overview(workspace).exports[0].warnings)
 
 
-def test_a_token_that_is_known_is_not_missed(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_known_token_is_not_reported_missing(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     connect()
     segment(3)
     ci.exports.save("Weekly", "All", to=NAME)
@@ -228,7 +228,7 @@ def test_a_token_that_is_known_is_not_missed(workspace: Workspace, monkeypatch: 
     assert "developer token" not in repr(ci.exports.overview())
 
 
-def test_a_missing_subscription_key_is_said(
+def test_missing_subscription_key_is_reported(
     workspace: Workspace, emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CI_MAGICS_SUBSCRIPTION_KEY", emulator.subscription_key)
@@ -238,7 +238,7 @@ def test_a_missing_subscription_key_is_said(
     ci.exports.schedule("Weekly", at=["06:00"], time_zone="UTC", show=lambda _: None)
     says = "The subscription key of Customer Insights Contoso is missing"
     monkeypatch.delenv("CI_MAGICS_SUBSCRIPTION_KEY")
-    assert says not in repr(ci.exports.overview())  # the emulator's own is at hand
+    assert says not in repr(ci.exports.overview())  # the emulator has its own key
     workspace.insights.change(lambda found: replace(found, environment="production"))
     assert says in repr(ci.exports.overview())
     assert says in "\n".join(overview(workspace).exports[0].warnings)
@@ -246,24 +246,22 @@ def test_a_missing_subscription_key_is_said(
     assert says not in repr(ci.exports.overview())
 
 
-def test_a_schedule_without_a_scheduler_is_reported_at_each_place(
-    workspace: Workspace, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_missing_scheduler_is_reported_everywhere(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     connect()
     segment(3)
     ci.exports.save("Weekly", "All", to=NAME)
     assert "No scheduler runs" not in repr(ci.exports.overview())
     ci.exports.schedule("Weekly", at=["06:00"], time_zone="UTC", show=print)
     assert "No scheduler runs" in capsys.readouterr().out
-    for place, text in said_everywhere(capsys, workspace).items():
+    for place, text in warnings_of_each_place(capsys, workspace).items():
         if place != "json":
             assert "No scheduler runs" in text, place
     note_heartbeat(workspace, SCHEDULER, datetime.now(UTC))
-    for text in said_everywhere(capsys, workspace).values():
+    for text in warnings_of_each_place(capsys, workspace).values():
         assert "No scheduler runs" not in text
 
 
-def test_the_system_refresh_and_those_that_follow_it_warn_too(workspace: Workspace) -> None:
+def test_workspace_refresh_and_its_followers_warn_too(workspace: Workspace) -> None:
     connect()
     segment(3)
     ci.exports.save("Weekly", "All", to=NAME)
@@ -275,7 +273,7 @@ def test_the_system_refresh_and_those_that_follow_it_warn_too(workspace: Workspa
     assert any("is not refreshed" in each for each in overview(workspace).exports[0].warnings)
 
 
-def test_a_schedule_that_is_off_warns_of_nothing(workspace: Workspace) -> None:
+def test_inactive_schedule_has_no_warning(workspace: Workspace) -> None:
     connect()
     segment(3)
     ci.exports.save("Weekly", "All", to=NAME)
@@ -285,7 +283,7 @@ def test_a_schedule_that_is_off_warns_of_nothing(workspace: Workspace) -> None:
     assert overview(workspace).warnings == ()
 
 
-def test_a_zone_without_summer_time_is_pointed_out(workspace: Workspace) -> None:
+def test_zone_without_daylight_saving_time_is_pointed_out(workspace: Workspace) -> None:
     assert workspace
     connect()
     segment(3)
@@ -296,7 +294,7 @@ def test_a_zone_without_summer_time_is_pointed_out(workspace: Workspace) -> None
 
 
 @pytest.mark.parametrize("prepare", [_of_a_frame, _made_of_a_frame])
-def test_a_refresh_that_sends_an_old_segment_says_as_of_when(
+def test_run_with_an_old_segment_shows_its_date(
     workspace: Workspace, tmp_path: Path, prepare: Callable[[Path], object]
 ) -> None:
     connect()
@@ -311,7 +309,7 @@ def test_a_refresh_that_sends_an_old_segment_says_as_of_when(
     assert "sent as of" in repr(ci.status(show=lambda _: None))
 
 
-def test_a_segment_that_is_evaluated_for_the_run_has_no_date(workspace: Workspace, tmp_path: Path) -> None:
+def test_segment_evaluated_for_the_run_shows_no_date(workspace: Workspace, tmp_path: Path) -> None:
     connect()
     from_file(tmp_path)
     ci.exports.save("Weekly", "All", to=NAME)
@@ -320,7 +318,7 @@ def test_a_segment_that_is_evaluated_for_the_run_has_no_date(workspace: Workspac
     assert "as of" not in repr(load_run(workspace, record))
 
 
-def test_a_run_by_hand_says_as_of_when_after_a_day(workspace: Workspace) -> None:
+def test_manual_run_shows_the_date_of_a_day_old_segment(workspace: Workspace) -> None:
     connect()
     segment(3)
     ci.exports.save("Weekly", "All", to=NAME)

@@ -51,7 +51,7 @@ def test_saving_sends_nothing(workspace: Workspace, emulator: RunningEmulator) -
     assert list(workspace.export_runs) == []
 
 
-def test_a_long_list_asks_the_database_no_more_than_a_short_one(workspace: Workspace) -> None:
+def test_number_of_queries_does_not_grow_with_the_list(workspace: Workspace) -> None:
     def asked() -> int:
         statements: list[str] = []
         listener = (Engine, "before_cursor_execute", lambda *about: statements.append(about[2]))
@@ -70,7 +70,7 @@ def test_a_long_list_asks_the_database_no_more_than_a_short_one(workspace: Works
     assert asked() == few
 
 
-def test_saving_is_offered_without_consent_and_running_is_not(workspace: Workspace) -> None:
+def test_export_can_be_saved_but_not_run_without_consent(workspace: Workspace) -> None:
     ci.connect("Another", customer_id="222", account_id="112")
     ci.exports.save("Later", "All", to="Another")
     with pytest.raises(ci.CiError, match="so nothing was sent"):
@@ -78,7 +78,7 @@ def test_saving_is_offered_without_consent_and_running_is_not(workspace: Workspa
     assert [(each.status, each.export_name) for each in workspace.export_runs] == [("Skipped", "Later")]
 
 
-def test_saved_and_run_at_once(workspace: Workspace, emulator: RunningEmulator) -> None:
+def test_export_can_be_saved_and_run_at_once(workspace: Workspace, emulator: RunningEmulator) -> None:
     run = ci.exports.run(ci.exports.save("Weekly", "All", to=contoso.NAME).name)
     assert isinstance(run, ci.Run)
     assert emulator.members("All") == contoso.hashes(5)
@@ -87,7 +87,7 @@ def test_saved_and_run_at_once(workspace: Workspace, emulator: RunningEmulator) 
     assert entry.id == run.id
 
 
-def test_a_saved_export_runs_as_it_was_saved(emulator: RunningEmulator) -> None:
+def test_export_runs_as_saved(emulator: RunningEmulator) -> None:
     saved()
     ci.exports.run("Weekly")
     contoso.segment(7)
@@ -95,7 +95,7 @@ def test_a_saved_export_runs_as_it_was_saved(emulator: RunningEmulator) -> None:
     assert emulator.members("All") == contoso.hashes(7)
 
 
-def test_saving_what_is_saved_changes_nothing_and_another_configuration_is_said(workspace: Workspace) -> None:
+def test_saving_again_changes_nothing_and_reports_changes(workspace: Workspace) -> None:
     said: list[str] = []
     first = saved()
     assert saved(show=said.append) == first
@@ -107,13 +107,13 @@ def test_saving_what_is_saved_changes_nothing_and_another_configuration_is_said(
 
 
 @pytest.mark.parametrize("name", ["", " ", "run", "Run-All", "show", "x" * 129])
-def test_a_name_may_not_be_empty_long_or_a_verb(name: str, workspace: Workspace) -> None:
+def test_invalid_name_is_refused(name: str, workspace: Workspace) -> None:
     with pytest.raises(ArgumentError, match=r"Choose another (?:one|name)"):
         saved(name)
     assert list(workspace.exports) == []
 
 
-def test_a_segment_too_large_for_the_original_is_said(workspace: Workspace) -> None:
+def test_segment_too_large_for_customer_insights_is_mentioned(workspace: Workspace) -> None:
     workspace.segments.put(replace(workspace.segments["All"], rows=500_001))
     said: list[str] = []
     saved(show=said.append)
@@ -130,7 +130,7 @@ def test_exports_follow_a_renamed_segment(workspace: Workspace) -> None:
     assert ci.exports.run("Weekly").status == "Completed"
 
 
-def test_a_segment_that_an_export_uses_is_not_deleted() -> None:
+def test_segment_of_an_export_cannot_be_deleted() -> None:
     contoso.segment(2, name="Opted out")
     saved("Weekly", "All", exclude=["Opted out"])
     for name in ("All", "Opted out"):
@@ -140,7 +140,7 @@ def test_a_segment_that_an_export_uses_is_not_deleted() -> None:
     assert "saved exports: 'Weekly'" in repr(ci.segments.usage("All"))
 
 
-def test_a_detached_export_keeps_all_and_does_not_run(workspace: Workspace, emulator: RunningEmulator) -> None:
+def test_detached_export_keeps_everything_and_does_not_run(workspace: Workspace, emulator: RunningEmulator) -> None:
     saved()
     connection = workspace.connections[contoso.NAME]
     assert [each.name for each in workspace.exports.where(connection_id=connection.id)] == ["Weekly"]
@@ -153,7 +153,7 @@ def test_a_detached_export_keeps_all_and_does_not_run(workspace: Workspace, emul
     assert saved().connection == contoso.NAME
 
 
-def test_a_duplicate_stands_for_itself(workspace: Workspace) -> None:
+def test_duplicate_is_independent(workspace: Workspace) -> None:
     saved()
     ci.exports.duplicate("Weekly", "Monthly")
     saved(mode="add")
@@ -162,7 +162,7 @@ def test_a_duplicate_stands_for_itself(workspace: Workspace) -> None:
         ci.exports.duplicate("Weekly", "Monthly")
 
 
-def test_an_export_runs_in_one_place_at_a_time(workspace: Workspace) -> None:
+def test_export_runs_once_at_a_time(workspace: Workspace) -> None:
     export = saved()
     workspace.locks.take(f"export:{export.id}", "another")
     with pytest.raises(ExportRefusedError, match="is running already, started by"):
@@ -181,7 +181,7 @@ def test_clock_of_a_run_times_its_waits(workspace: Workspace, emulator: RunningE
     assert entry.finished_at == clock.now()
 
 
-def test_a_guard_that_stops_it_is_a_skip_with_its_reason(workspace: Workspace) -> None:
+def test_run_stopped_by_a_guard_is_skipped_with_its_reason(workspace: Workspace) -> None:
     saved()
     ci.exports.run("Weekly")
     contoso.segment(1)
@@ -193,7 +193,7 @@ def test_a_guard_that_stops_it_is_a_skip_with_its_reason(workspace: Workspace) -
     assert entry.finished_at is not None
 
 
-def test_a_failure_is_written_down_with_its_reason(workspace: Workspace, emulator: RunningEmulator) -> None:
+def test_failure_is_recorded_with_its_reason(workspace: Workspace, emulator: RunningEmulator) -> None:
     saved()
     emulator.control("POST", "/faults", [{"operation": "AddAudiences", "call": 1, "fault": "106"}])
     with pytest.raises(ci.CiError):
@@ -203,13 +203,13 @@ def test_a_failure_is_written_down_with_its_reason(workspace: Workspace, emulato
     assert "106" in entry.reason
 
 
-def test_what_does_not_exist_is_named() -> None:
+def test_unknown_names_are_reported() -> None:
     saved()
     with pytest.raises(NotFoundError, match="Did you mean 'Weekly'"):
         ci.exports.run("Wekly")
 
 
-def test_who_may_not_export_may_not_save(as_user: Becoming) -> None:
+def test_user_who_cannot_export_cannot_save(as_user: Becoming) -> None:
     saved()
     as_user("ann", "viewer")
     for act in (saved, lambda: ci.exports.run("Weekly"), lambda: ci.exports.duplicate("Weekly", "Mine")):
@@ -219,7 +219,7 @@ def test_who_may_not_export_may_not_save(as_user: Becoming) -> None:
     assert ci.exports.run("Weekly").status == "Completed"
 
 
-def test_the_line_that_saves_the_same_is_shown() -> None:
+def test_code_that_saves_the_export_is_shown() -> None:
     contoso.segment(2, name="Opted out")
     export = saved("Every week", "All", exclude=["Opted out"], mode="add", allow_empty=True, scope="customer")
     assert as_code(export).text(Reader.NOTEBOOK) == (

@@ -24,7 +24,7 @@ def local(schedule: Schedule, moment: datetime) -> str:
 
 
 def following(schedule: Schedule, text: str, count: int = 3) -> list[str]:
-    """Return the next moments after one, by the clocks of the schedule's zone."""
+    """Return the next times after a given one, in the schedule's time zone."""
     moment = datetime.fromisoformat(text).replace(tzinfo=schedule.zone)
     found = []
     for _number in range(count):
@@ -33,7 +33,7 @@ def following(schedule: Schedule, text: str, count: int = 3) -> list[str]:
     return found
 
 
-def test_a_time_of_the_day_follows_the_clocks_of_its_zone() -> None:
+def test_time_of_day_follows_the_time_zone() -> None:
     assert following(at("06:00"), "2026-03-28T05:59") == [
         "2026-03-28 06:00 CET",
         "2026-03-29 06:00 CEST",
@@ -41,22 +41,22 @@ def test_a_time_of_the_day_follows_the_clocks_of_its_zone() -> None:
     ]
 
 
-def test_a_time_that_does_not_exist_is_the_next_minute_that_does() -> None:
+def test_skipped_time_moves_to_the_next_existing_minute() -> None:
     assert following(at("02:30"), "2026-03-28T12:00", 2) == ["2026-03-29 03:00 CEST", "2026-03-30 02:30 CEST"]
     assert following(at("02:15", zone="Australia/Lord_Howe"), "2026-10-03T12:00", 2) == [
-        "2026-10-04 02:30 +11",  # half an hour is left out there
+        "2026-10-04 02:30 +11",  # half an hour is skipped there
         "2026-10-05 02:15 +11",
     ]
 
 
-def test_a_day_that_does_not_exist_is_the_next_minute_that_does() -> None:
+def test_skipped_day_moves_to_the_next_existing_minute() -> None:
     assert following(at("06:00", zone="Pacific/Apia"), "2011-12-29T12:00", 2) == [
         "2011-12-31 00:00 +14",
         "2011-12-31 06:00 +14",
     ]
 
 
-def test_a_time_that_comes_twice_counts_once_when_it_comes_first() -> None:
+def test_repeated_time_counts_once() -> None:
     assert following(at("02:30"), "2026-10-24T12:00", 2) == ["2026-10-25 02:30 CEST", "2026-10-26 02:30 CET"]
     assert following(at("01:30", zone="America/New_York"), "2026-10-31T12:00", 2) == [
         "2026-11-01 01:30 EDT",
@@ -64,14 +64,14 @@ def test_a_time_that_comes_twice_counts_once_when_it_comes_first() -> None:
     ]
 
 
-def test_times_that_fall_together_are_one() -> None:
+def test_coinciding_times_are_one() -> None:
     assert following(at("02:15", "02:45", "03:00"), "2026-03-28T12:00", 2) == [
         "2026-03-29 03:00 CEST",
         "2026-03-30 02:15 CEST",
     ]
 
 
-def test_days_of_the_week_are_those_of_the_zone() -> None:
+def test_weekdays_are_those_of_the_time_zone() -> None:
     schedule = at("00:30", weekly=("mon", "Friday"), zone="Pacific/Auckland")
     assert following(schedule, "2026-11-25T12:00") == [
         "2026-11-27 00:30 NZDT",
@@ -81,7 +81,7 @@ def test_days_of_the_week_are_those_of_the_zone() -> None:
     assert str(schedule) == "weekly on Monday and Friday at 00:30 (Pacific/Auckland)"
 
 
-def test_a_schedule_says_what_it_is_and_is_read_back() -> None:
+def test_schedule_has_a_text_and_can_be_stored() -> None:
     schedule = at("18:00", "6:00", "18:00")
     assert str(schedule) == "daily at 06:00 and 18:00 (Europe/Amsterdam)"
     assert Schedule.model_validate(schedule.document()) == schedule
@@ -102,7 +102,7 @@ def test_a_schedule_says_what_it_is_and_is_read_back() -> None:
         ({"at": ["6:00"], "time_zone": "../etc/passwd"}, "There is no time zone"),
     ],
 )
-def test_a_choice_that_is_not_possible_is_named(choices: dict[str, list[str]], says: str) -> None:
+def test_invalid_choice_is_named(choices: dict[str, list[str]], says: str) -> None:
     with pytest.raises(ArgumentError) as refused:
         make_schedule(**choices)  # type: ignore[arg-type]
     assert says in str(refused.value)
@@ -118,7 +118,7 @@ moments = st.datetimes(datetime(2005, 1, 1), datetime(2035, 1, 1), timezones=st.
 
 
 @given(schedules, moments)
-def test_the_last_moment_and_the_next_one_meet(schedule: Schedule, moment: datetime) -> None:
+def test_last_and_next_time_are_adjacent(schedule: Schedule, moment: datetime) -> None:
     last, coming = schedule.latest_until(moment), schedule.next_after(moment)
     assert last <= moment < coming
     assert schedule.next_after(last) == coming
@@ -127,7 +127,7 @@ def test_the_last_moment_and_the_next_one_meet(schedule: Schedule, moment: datet
 
 
 @pytest.mark.parametrize("zone", ["Europe/Amsterdam", "America/New_York", "Australia/Lord_Howe"])
-def test_in_a_whole_year_each_day_has_its_times_once(zone: str) -> None:
+def test_each_day_of_a_year_has_its_times_once(zone: str) -> None:
     schedule = at("02:15", "12:00", zone=zone)
     moment, end = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
     days: Counter[date] = Counter()

@@ -1,4 +1,4 @@
-"""A time zone is understood or refused with a sentence; nothing becomes UTC that does not say so."""
+"""A time zone is understood or refused with an explanation; only explicit UTC becomes UTC."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DATABASE = "/usr/share/zoneinfo"
 
 
 def hours(name: str) -> tuple[float, float]:
-    """Return how far a zone is ahead of UTC in winter and in summer."""
+    """Return the offset of a zone from UTC in winter and in summer."""
     zone = zone_of(name)
     offsets = [moment.astimezone(zone).utcoffset() for moment in (JANUARY, JULY)]
     return tuple(each.total_seconds() / 3600 for each in offsets if each is not None)  # type: ignore[return-value]
@@ -38,7 +38,7 @@ def hours(name: str) -> tuple[float, float]:
         ("<+03>-3", 3, 3),
         ("<-03>3<-02>,M3.5.0/-2,M10.5.0/-1", -3, -2),
         ("UTC0", 0, 0),
-        ("UTC+2", -2, -2),  # as POSIX and so the machine's clocks have it
+        ("UTC+2", -2, -2),  # POSIX inverts the sign
         (":Europe/Berlin", 1, 2),
         ("europe/berlin", 1, 2),
         (f"{DATABASE}/Europe/Berlin", 1, 2),
@@ -47,7 +47,7 @@ def hours(name: str) -> tuple[float, float]:
         ("", 0, 0),
     ],
 )
-def test_the_variable_of_the_machine_is_understood(value: str, winter: float, summer: float) -> None:
+def test_tz_variable_is_understood(value: str, winter: float, summer: float) -> None:
     assert hours(local_time_zone({"TZ": value})) == (winter, summer)
 
 
@@ -63,7 +63,7 @@ def test_the_variable_of_the_machine_is_understood(value: str, winter: float, su
         ("Factory", "There is no time zone"),
     ],
 )
-def test_a_variable_that_is_no_time_zone_is_refused(value: str, says: str) -> None:
+def test_invalid_tz_variable_is_refused(value: str, says: str) -> None:
     with pytest.raises(ArgumentError, match="time zone of this machine is not understood") as refused:
         local_time_zone({"TZ": value})
     assert says in str(refused.value)
@@ -88,7 +88,7 @@ def test_a_variable_that_is_no_time_zone_is_refused(value: str, says: str) -> No
         ("CET-1CEST,M3.5.0,M10.5.0/3", 1, 2),
     ],
 )
-def test_what_people_write_is_understood(text: str, winter: float, summer: float) -> None:
+def test_usual_spellings_are_understood(text: str, winter: float, summer: float) -> None:
     chosen = make_schedule(at=["06:00"], time_zone=text)
     assert hours(chosen.time_zone) == (winter, summer)
     assert Schedule.model_validate(chosen.document()).next_after(JULY).astimezone(chosen.zone).hour == 6
@@ -110,29 +110,29 @@ def test_what_people_write_is_understood(text: str, winter: float, summer: float
         ("../etc/passwd", "There is no time zone"),
     ],
 )
-def test_what_is_no_time_zone_is_refused_with_what_helps(text: str, says: str) -> None:
+def test_invalid_time_zone_is_refused_with_a_hint(text: str, says: str) -> None:
     with pytest.raises(ArgumentError) as refused:
         chosen_zone(text)
     assert says in str(refused.value)
     assert refused.value.code == "time_zone"
 
 
-def test_every_name_of_the_database_is_itself() -> None:
+def test_every_iana_name_is_its_own_zone() -> None:
     for name in available_timezones() - {"Factory", "localtime"}:
         assert chosen_zone(name.upper()) == name
 
 
 @given(st.text(max_size=12))
-def test_any_text_is_a_time_zone_that_can_be_read_back_or_refused(text: str) -> None:
+def test_any_text_is_a_time_zone_or_refused(text: str) -> None:
     with contextlib.suppress(ArgumentError):
         assert zone_of(chosen_zone(text)).utcoffset(JULY) is not None
 
 
-def test_a_system_whose_file_has_no_name_gives_its_rule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_zone_file_without_a_name_gives_its_rule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time_zones, "_name_of_system", lambda: None)
     copy = tmp_path / "localtime"
     monkeypatch.setattr(time_zones, "LOCAL_FILE", copy)
-    assert local_time_zone({}) == "UTC"  # a machine without the file shows UTC
+    assert local_time_zone({}) == "UTC"  # without the file, the machine uses UTC
     assert not time_zones.names_a_zone({})
     shutil.copy(Path(DATABASE) / "Europe/Berlin", copy)
     assert hours(local_time_zone({})) == (1, 2)
@@ -142,7 +142,7 @@ def test_a_system_whose_file_has_no_name_gives_its_rule(tmp_path: Path, monkeypa
         local_time_zone({})
 
 
-def test_the_environment_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_is_left_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "EST5EDT")
     assert make_schedule(at=["06:00"]).time_zone == "EST5EDT"
     assert os.environ["TZ"] == "EST5EDT"

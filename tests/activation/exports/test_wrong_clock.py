@@ -1,4 +1,4 @@
-"""What was noted under a wrong clock does not keep a schedule from running once the clock is right."""
+"""Times recorded by a wrong clock do not prevent a schedule from running after the clock is corrected."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 RIGHT = datetime(2026, 3, 28, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
-#: How far the clock was off when the schedule was made.
+#: How far the clock was wrong when the schedule was set.
 ERRORS = [timedelta(days=each) for each in (365 * 5, 40, 2, 10 / 24, -2, -365 * 50)]
 
 
 @pytest.fixture(autouse=True)
 def _saved(emulator: object, workspace: Workspace) -> None:
-    """An export whose runs are skipped for want of a consent, which keeps the days short."""
+    """Save an export whose runs are skipped for lack of consent, which makes the test fast."""
     assert emulator
     contoso.connect()
     contoso.segment(3)
@@ -38,7 +38,7 @@ def _saved(emulator: object, workspace: Workspace) -> None:
 
 
 def days_of_runs(workspace: Workspace, clock: HeldClock, days: int) -> list[str]:
-    """Look at the schedules every hour, and return for which moments the export ran."""
+    """Check the schedule every hour, and return the times for which the export ran."""
     end = clock.moment + days * DAY
     while clock.moment < end:
         refresh(due_only=True, show=lambda _: None, workspace=workspace, clock=clock)
@@ -49,7 +49,7 @@ def days_of_runs(workspace: Workspace, clock: HeldClock, days: int) -> list[str]
 @pytest.mark.matrix
 @pytest.mark.parametrize("error", ERRORS)
 @pytest.mark.parametrize("follows_system", [False, True])
-def test_a_schedule_of_a_wrong_clock_runs_once_and_then_as_it_says(
+def test_schedule_of_a_wrong_clock_runs_once_and_then_on_time(
     workspace: Workspace, error: timedelta, follows_system: bool
 ) -> None:
     clock = HeldClock(RIGHT + error)
@@ -68,7 +68,7 @@ def test_a_schedule_of_a_wrong_clock_runs_once_and_then_as_it_says(
 
 
 @pytest.mark.parametrize("follows_system", [False, True])
-def test_a_schedule_that_is_given_again_counts_from_now(workspace: Workspace, follows_system: bool) -> None:
+def test_schedule_that_is_set_again_starts_now(workspace: Workspace, follows_system: bool) -> None:
     clock = HeldClock(RIGHT + 2000 * DAY)
 
     def schedule() -> None:
@@ -84,12 +84,12 @@ def test_a_schedule_that_is_given_again_counts_from_now(workspace: Workspace, fo
     assert days_of_runs(workspace, clock, 2) == ["03-29 06", "03-30 06"]
 
 
-def test_clocks_of_two_machines_that_differ_a_little_run_nothing_early(workspace: Workspace) -> None:
+def test_small_clock_differences_run_nothing_early(workspace: Workspace) -> None:
     ci.exports.schedule("Weekly", at=["06:00"], time_zone="UTC", clock=HeldClock(RIGHT + timedelta(minutes=3)))
     assert due_exports(workspace, RIGHT) == []
 
 
-def test_a_try_that_was_put_off_into_the_far_future_is_made_now(workspace: Workspace) -> None:
+def test_retry_postponed_to_the_far_future_runs_now(workspace: Workspace) -> None:
     clock = HeldClock(RIGHT)
     ci.exports.schedule("Weekly", at=["06:00"], time_zone="UTC", clock=HeldClock(RIGHT - 10 * DAY))
     refresh(due_only=True, show=lambda _: None, clock=clock)
@@ -102,20 +102,20 @@ def test_a_try_that_was_put_off_into_the_far_future_is_made_now(workspace: Works
     assert [each.export.name for each in due_exports(workspace, RIGHT)] == ["Weekly"]
 
 
-def test_a_run_that_a_wrong_clock_dated_does_not_stand_for_the_last_one(workspace: Workspace) -> None:
+def test_run_dated_by_a_wrong_clock_is_not_the_last_run(workspace: Workspace) -> None:
     ci.exports.schedule("Weekly", at=["06:00"], time_zone="UTC", clock=HeldClock(RIGHT - 10 * DAY))
     clock = HeldClock(RIGHT)
     refresh(due_only=True, show=lambda _: None, clock=clock)
     workspace.export_runs.change(lambda entry: replace(entry, started_at=RIGHT + 900 * DAY))
     (line,) = ci.exports.overview("Weekly", clock=clock)
-    assert line.last_run == RIGHT + 900 * DAY  # there is no other
+    assert line.last_run == RIGHT + 900 * DAY  # the only run
     clock.pass_by(days=1)
     refresh(due_only=True, show=lambda _: None, clock=clock)
     (line,) = ci.exports.overview("Weekly", clock=clock)
     assert line.last_run == clock.now()
 
 
-def test_a_lock_that_was_seen_in_the_far_future_is_not_held(workspace: Workspace) -> None:
+def test_lock_seen_in_the_far_future_is_not_held(workspace: Workspace) -> None:
     assert workspace.locks.take("here", "run") is None
     holder = workspace.locks.holder("here")
     assert holder is not None
@@ -124,8 +124,8 @@ def test_a_lock_that_was_seen_in_the_far_future_is_not_held(workspace: Workspace
     assert not replace(elsewhere, seen_at=elsewhere.seen_at + 900 * DAY).is_alive
 
 
-def test_a_scheduler_whose_clock_is_set_back_looks_again(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It waits for a length of time, whatever its clock says meanwhile."""
+def test_scheduler_continues_after_its_clock_is_set_back(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waits for a duration, whatever its clock says."""
     waited: list[float] = []
     handlers: list[object] = []
     monkeypatch.setattr(signal, "signal", lambda _number, handler: handlers.append(handler))

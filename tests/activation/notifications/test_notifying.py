@@ -41,7 +41,7 @@ NEWS = News("1", "failed", "The export 'A' failed", "Because.", {"export": "A", 
 
 
 class AnyPort(Controller):
-    """A mail server on a port that is free."""
+    """A mail server on a free port."""
 
     def _trigger_server(self) -> None:
         self.port = self.server.sockets[0].getsockname()[1]
@@ -50,7 +50,7 @@ class AnyPort(Controller):
 
 @dataclass
 class Webhook:
-    """A server that takes notices, or refuses them."""
+    """A server that accepts or refuses notifications."""
 
     address: str = ""
     status: int = 204
@@ -60,7 +60,7 @@ class Webhook:
 
 @dataclass
 class Mailbox:
-    """A mail server that takes mail, or refuses it."""
+    """A mail server that accepts or refuses mail."""
 
     answer: str = "250 OK"
     mails: list[Message] = field(default_factory=list)
@@ -73,7 +73,7 @@ class Mailbox:
 
 @pytest.fixture(autouse=True)
 def _nobody_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the machine's own settings."""
+    """Ignore the settings of this machine."""
     for name in SECRETS.values():
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("ci_magics.activation.notifications.delivery.remembered", lambda _name: None)
@@ -94,7 +94,7 @@ def webhook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Webhook]:
             self.end_headers()
 
         def log_message(self, *_arguments: object) -> None:
-            """Keep quiet."""
+            """Log nothing."""
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
     Thread(target=server.serve_forever, daemon=True).start()
@@ -138,7 +138,7 @@ def run(count: int | None = None) -> None:
     ci.exports.run_all(show=lambda _sentence: None)
 
 
-def test_what_fails_is_told_once_and_that_it_is_well_again(saved: Workspace, webhook: Webhook) -> None:
+def test_failure_and_recovery_are_notified_once(saved: Workspace, webhook: Webhook) -> None:
     run()
     assert webhook.notices == []
     for _time in range(3):
@@ -153,7 +153,7 @@ def test_what_fails_is_told_once_and_that_it_is_well_again(saved: Workspace, web
     assert len(list(saved.notices)) == 1
 
 
-def test_many_refused_hashes_are_told(saved: Workspace, webhook: Webhook, emulator: RunningEmulator) -> None:
+def test_many_rejected_hashes_are_notified(saved: Workspace, webhook: Webhook, emulator: RunningEmulator) -> None:
     fault = {"operation": "ApplyCustomerListUserData", "call": 1, "fault": "partial"}
     emulator.control("POST", "/faults", [fault])
     run(12)
@@ -163,7 +163,7 @@ def test_many_refused_hashes_are_told(saved: Workspace, webhook: Webhook, emulat
     assert "of 2 hashes was refused" in webhook.notices[0]["text"]
 
 
-def test_a_drop_in_size_is_told_and_is_no_state_to_recover_from(saved: Workspace, webhook: Webhook) -> None:
+def test_drop_in_size_is_notified_without_a_recovery(saved: Workspace, webhook: Webhook) -> None:
     assert saved
     run(6)
     assert [each["state"] for each in webhook.notices] == ["shrank"]
@@ -174,13 +174,13 @@ def test_a_drop_in_size_is_told_and_is_no_state_to_recover_from(saved: Workspace
     assert [each["state"] for each in webhook.notices] == ["shrank", "shrank"]
 
 
-def test_a_stop_by_the_person_and_a_run_that_is_tried_again_are_not_told() -> None:
+def test_canceled_and_retried_runs_are_not_notified() -> None:
     for status in ("Canceled", "Queued", "Running"):
         entry = ExportRun("1", "2", "A", "C", "manual", None, status, "", 1, None, 0, 0, 0, "eva", NOON)
         assert state_after(entry, None, Limits()) is None
 
 
-def test_mail_goes_to_everybody_named(saved: Workspace, mailbox: Mailbox) -> None:
+def test_mail_is_sent_to_all_recipients(saved: Workspace, mailbox: Mailbox) -> None:
     assert saved
     run(1)
     [mail] = mailbox.mails
@@ -189,9 +189,7 @@ def test_mail_goes_to_everybody_named(saved: Workspace, mailbox: Mailbox) -> Non
     assert "9 of 10 members would leave" in mail.get_payload()
 
 
-def test_the_mail_server_gets_the_password_of_the_environment(
-    mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_mail_server_gets_the_password_from_the_environment(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
     host = os.environ["CI_MAGICS_SMTP"].removeprefix("smtp://")
     monkeypatch.setenv("CI_MAGICS_SMTP", f"smtp://notifier%40contoso.com@{host}")
     monkeypatch.setenv("CI_MAGICS_SMTP_PASSWORD", "p@ss")
@@ -204,7 +202,7 @@ def test_the_mail_server_gets_the_password_of_the_environment(
     assert len(mailbox.mails) == 1
 
 
-def test_both_ways_are_told_each_for_itself(saved: Workspace, webhook: Webhook, mailbox: Mailbox) -> None:
+def test_both_channels_are_notified_independently(saved: Workspace, webhook: Webhook, mailbox: Mailbox) -> None:
     webhook.status = 500
     run(1)
     assert (len(webhook.notices), len(mailbox.mails)) == (1, 1)
@@ -214,7 +212,7 @@ def test_both_ways_are_told_each_for_itself(saved: Workspace, webhook: Webhook, 
     assert {each.channel: each.state for each in saved.notices} == {"mail": "failed", "webhook": "failed"}
 
 
-def test_a_notice_that_cannot_be_delivered_is_said_and_fails_no_run(
+def test_undeliverable_notification_is_reported_and_fails_no_run(
     saved: Workspace, webhook: Webhook, mailbox: Mailbox
 ) -> None:
     webhook.status, mailbox.answer = 302, "554 no"
@@ -232,7 +230,7 @@ def test_a_notice_that_cannot_be_delivered_is_said_and_fails_no_run(
     assert list(saved.notices) == []
 
 
-def test_a_webhook_must_be_https_unless_it_is_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_webhook_must_use_https_unless_local(monkeypatch: pytest.MonkeyPatch) -> None:
     for address, says in (
         ("http://hooks.example.com/s3cret", "is not https"),
         ("ftp://hooks.example.com/s3cret", "is not an address"),
@@ -245,7 +243,7 @@ def test_a_webhook_must_be_https_unless_it_is_on_this_machine(monkeypatch: pytes
         assert "s3cret" not in str(refused.value)
 
 
-def test_no_notice_holds_an_address_or_a_hash(saved: Workspace, webhook: Webhook, mailbox: Mailbox) -> None:
+def test_notifications_contain_no_address_or_hash(saved: Workspace, webhook: Webhook, mailbox: Mailbox) -> None:
     assert saved
     run(1)
     for text in (json.dumps(webhook.notices), mailbox.mails[0].get_payload()):
@@ -253,7 +251,7 @@ def test_no_notice_holds_an_address_or_a_hash(saved: Workspace, webhook: Webhook
         assert not contoso.hashes(10) & set(text.replace('"', " ").split())
 
 
-def test_limits_are_the_administrators(saved: Workspace, webhook: Webhook, as_user: Any) -> None:
+def test_thresholds_are_for_administrators(saved: Workspace, webhook: Webhook, as_user: Any) -> None:
     assert saved
     ci.notifications.set(drop_percent=50)
     run(6)
@@ -268,9 +266,7 @@ def test_limits_are_the_administrators(saved: Workspace, webhook: Webhook, as_us
 
 
 @pytest.mark.slow
-def test_a_notebook_that_fails_is_told_and_that_it_is_well_again(
-    tmp_path: Path, workspace: Workspace, webhook: Webhook
-) -> None:
+def test_failed_notebook_and_its_recovery_are_notified(tmp_path: Path, workspace: Workspace, webhook: Webhook) -> None:
     assert workspace
     file = tmp_path / "weekly.ipynb"
     for cell in ("1 / 0", "1 / 0", "1 + 1"):
@@ -281,7 +277,7 @@ def test_a_notebook_that_fails_is_told_and_that_it_is_well_again(
     assert well == "The refresh of weekly.ipynb is well again. Everything was refreshed."
 
 
-def test_the_command_shows_chooses_and_tries(
+def test_command_shows_sets_and_tests_notifications(
     workspace: Workspace, webhook: Webhook, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert workspace
@@ -298,7 +294,7 @@ def test_the_command_shows_chooses_and_tries(
     assert main(["notifications", "set", "--drop-percent", "101"]) == 2
 
 
-def test_without_a_way_it_says_how_to_set_one(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_says_how_to_set_up_a_channel(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     assert workspace
     assert main(["notifications"]) == 0
     assert "nobody: set CI_MAGICS_WEBHOOK" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""A plan knows the moment that it was worked out from, also when another run sends while it is being made."""
+"""A plan records the state it is based on, even if another run sends while it is being made."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("workspace")
 
 @pytest.fixture
 def meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The next plan has looked its audience up, and counts slowly enough for the same export to run elsewhere."""
+    """Let the next plan count slowly enough for the same export to run elsewhere."""
     count = planner.count_profiles
 
     def slowly(*args: Any) -> Any:
@@ -30,14 +30,16 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("meanwhile")
-def test_the_first_export_elsewhere_makes_it_outdated(emulator: RunningEmulator) -> None:
+def test_first_export_elsewhere_makes_the_plan_outdated(emulator: RunningEmulator) -> None:
     contoso.connect()
     contoso.segment(400)
     _refused(emulator)
     assert contoso.calls(emulator, "AddAudiences") == 1
 
 
-def test_a_later_export_elsewhere_makes_it_outdated(emulator: RunningEmulator, request: pytest.FixtureRequest) -> None:
+def test_later_export_elsewhere_makes_the_plan_outdated(
+    emulator: RunningEmulator, request: pytest.FixtureRequest
+) -> None:
     contoso.connect()
     contoso.export(contoso.segment(100))
     contoso.segment(400)

@@ -1,4 +1,4 @@
-"""Preview against an account: what is new there, and what size an audience may reach."""
+"""Preview with an account: what is new there, and the expected size of the audience."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ def sized(emulator: RunningEmulator, *counts: int) -> None:
     emulator.control("POST", "/clock", DAYS_LATER)
 
 
-def test_everything_is_new_to_an_account_without_the_audience(emulator: RunningEmulator) -> None:
+def test_everything_is_new_in_an_account_without_the_audience(emulator: RunningEmulator) -> None:
     connect()
     before = len(emulator.operations())
     (numbers,) = ci.preview(segment(400), to=NAME).segments
     assert (numbers.new, numbers.gone, numbers.unchanged) == (400, 0, 0)
-    assert len(emulator.operations()) == before  # nothing was filled from here, so there is nothing to ask
+    assert len(emulator.operations()) == before  # nothing was sent from here, so nothing is requested
 
 
-def test_without_an_account_nothing_is_compared() -> None:
+def test_nothing_is_compared_without_an_account() -> None:
     (numbers,) = ci.preview(segment(400)).segments
     assert (numbers.new, numbers.gone, numbers.unchanged, numbers.expected) == (None, None, None, None)
 
 
-def test_new_gone_and_unchanged_are_those_of_the_plan() -> None:
+def test_new_gone_and_unchanged_equal_those_of_the_plan() -> None:
     connect()
     export(segment(400))
     changed = segment(400, start=30)
@@ -55,7 +55,7 @@ def test_new_gone_and_unchanged_are_those_of_the_plan() -> None:
     assert (plan.adds, plan.removes, plan.unchanged) == (30, 30, 370)
 
 
-def test_the_expected_match_is_a_range_of_what_earlier_audiences_reached(emulator: RunningEmulator) -> None:
+def test_expected_match_is_the_range_of_earlier_audiences(emulator: RunningEmulator) -> None:
     sized(emulator, 400, 900)
     sizes = {each.audience: each.search_size or 0 for each in ci.status().audiences}
     (numbers,) = ci.preview(segment(1_000), to=NAME).segments
@@ -65,7 +65,7 @@ def test_the_expected_match_is_a_range_of_what_earlier_audiences_reached(emulato
     assert counted(low) in ci.preview("All", to=NAME)._repr_mimebundle_()["text/html"]
 
 
-def test_an_audience_without_a_size_tells_nothing(emulator: RunningEmulator) -> None:
+def test_audience_without_a_size_is_not_used(emulator: RunningEmulator) -> None:
     connect()
     export(segment(400))
     coverage = ci.preview("All", to=NAME)
@@ -74,7 +74,7 @@ def test_an_audience_without_a_size_tells_nothing(emulator: RunningEmulator) -> 
     assert calls(emulator, "GetAudiencesByIds") > 0
 
 
-def test_another_normalization_or_too_few_members_tell_nothing(emulator: RunningEmulator) -> None:
+def test_audience_with_other_normalization_or_few_members_is_not_used(emulator: RunningEmulator) -> None:
     sized(emulator, 400, 200)
     assert ci.preview("Earlier 0", to=NAME).segments[0].expected is not None
     coverage = ci.preview("Earlier 0", to=NAME, normalization="enhanced")
@@ -86,7 +86,7 @@ def test_another_normalization_or_too_few_members_tell_nothing(emulator: Running
     assert known.audiences == 1
 
 
-def test_without_consent_nobody_is_asked(emulator: RunningEmulator) -> None:
+def test_nothing_is_requested_without_consent(emulator: RunningEmulator) -> None:
     sized(emulator, 400)
     ci.connect(NAME, withdraw=True)
     before = len(emulator.operations())
@@ -97,7 +97,7 @@ def test_without_consent_nobody_is_asked(emulator: RunningEmulator) -> None:
 
 
 @pytest.mark.parametrize("fault", ["117", "106", "http_502_html"])
-def test_a_service_that_is_away_leaves_the_rest_and_is_not_waited_for(emulator: RunningEmulator, fault: str) -> None:
+def test_unavailable_service_is_skipped_without_waiting(emulator: RunningEmulator, fault: str) -> None:
     sized(emulator, 400)
     before = calls(emulator, "GetAudiencesByIds")
     fail(emulator, "GetAudiencesByIds", *[fault] * 5)
@@ -107,7 +107,7 @@ def test_a_service_that_is_away_leaves_the_rest_and_is_not_waited_for(emulator: 
     assert calls(emulator, "GetAudiencesByIds") == before + 1
 
 
-def test_nobody_is_asked_to_sign_in(
+def test_preview_never_asks_to_sign_in(
     workspace: Workspace, emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sized(emulator, 400)
@@ -123,7 +123,7 @@ def test_nobody_is_asked_to_sign_in(
     assert view == AccountView(tuple(workspace.audiences))
 
 
-def test_what_an_ended_emulator_held_is_not_compared(
+def test_audience_of_an_ended_emulator_is_not_compared(
     another_emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect()
@@ -133,7 +133,7 @@ def test_what_an_ended_emulator_held_is_not_compared(
     assert (numbers.new, numbers.gone, numbers.unchanged) == (400, 0, 0)
 
 
-def test_a_lost_ledger_is_said(workspace: Workspace) -> None:
+def test_lost_ledger_is_mentioned(workspace: Workspace) -> None:
     connect()
     export(segment(400))
     (record,) = workspace.audiences
@@ -145,7 +145,7 @@ def test_a_lost_ledger_is_said(workspace: Workspace) -> None:
     )
 
 
-def test_several_segments_are_compared_and_overlap() -> None:
+def test_several_segments_are_compared_with_their_overlap() -> None:
     connect()
     several = [segment(400 + 100 * number, name=f"S{number}") for number in range(8)]
     coverage = ci.preview(*several, to=NAME, normalization="both")

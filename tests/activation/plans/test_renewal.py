@@ -1,4 +1,4 @@
-"""Members who would lapse are sent again: a table of memberships, ages and modes."""
+"""Members whose membership would expire are sent again: a table of membership days, ages and modes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("emulator", "workspace", "waits")
 
 
 def aged(workspace: Workspace, age: timedelta | None) -> None:
-    """Let the last full send be so long ago; None where nobody noted it."""
+    """Set the age of the last full send; None if it was not recorded."""
     sent = None if age is None else datetime.now(UTC) - age
     workspace.audiences.change(lambda record: replace(record, full_send_at=sent))
 
@@ -40,7 +40,7 @@ def aged(workspace: Workspace, age: timedelta | None) -> None:
         (60, 31, True),
     ],
 )
-def test_members_are_sent_again_before_they_lapse(
+def test_members_are_sent_again_before_they_expire(
     workspace: Workspace, mode: str, membership: int, age: float | None, is_renewed: bool
 ) -> None:
     connect()
@@ -53,7 +53,7 @@ def test_members_are_sent_again_before_they_lapse(
     assert bool(found.renewal) == is_renewed
 
 
-def test_the_plan_says_why_and_a_renewal_holds_for_another_150_days(workspace: Workspace) -> None:
+def test_plan_explains_the_renewal_which_lasts_150_days(workspace: Workspace) -> None:
     connect()
     export(segment(400))
     aged(workspace, timedelta(days=200))
@@ -67,7 +67,7 @@ def test_the_plan_says_why_and_a_renewal_holds_for_another_150_days(workspace: W
     assert planned("All").audiences[0].adds == 0
 
 
-def test_a_segment_that_adds_other_people_renews_nobody_else(workspace: Workspace) -> None:
+def test_adding_other_people_renews_nobody(workspace: Workspace) -> None:
     connect()
     export(segment(400))
     aged(workspace, timedelta(days=100))
@@ -77,7 +77,7 @@ def test_a_segment_that_adds_other_people_renews_nobody_else(workspace: Workspac
     assert workspace.audiences["All"].full_send_at == before
 
 
-def test_a_first_send_that_was_not_whole_is_not_repeated(emulator: RunningEmulator) -> None:
+def test_incomplete_first_send_is_not_renewed(emulator: RunningEmulator) -> None:
     connect()
     fail(emulator, "ApplyCustomerListUserData", "partial", indexes=[2])
     export(segment(400))

@@ -25,46 +25,46 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("emulator", "workspace")
 
 
-def listed(*emails: str, key: str = "Other", name: str = "Opted out") -> None:
+def suppression_list(*emails: str, key: str = "Other", name: str = "Opted out") -> None:
     ci.segment(name, pd.DataFrame({key: [f"k{e}" for e in range(len(emails))], "EMail": emails}), key=key, show=len)
 
 
 def test_excluded_people_are_not_sent(emulator: RunningEmulator) -> None:
     connect()
-    listed(" P3@contoso.com", "p5@contoso.com")
+    suppression_list(" P3@contoso.com", "p5@contoso.com")
     plan = planned(segment(400), exclude=["Opted out"])
     assert plan.audiences[0].adds == 398
     assert plan.apply().accepted == 398
     assert emulator.members("All") == hashes(400) - {hash_of(email_of(3)), hash_of(email_of(5))}
 
 
-def test_people_are_found_by_either_hash(emulator: RunningEmulator) -> None:
+def test_people_are_excluded_by_either_hash(emulator: RunningEmulator) -> None:
     connect()
-    listed("j.doe@contoso.com")
+    suppression_list("j.doe@contoso.com")
     frame = pd.DataFrame({"EMail": ["jdoe+news@contoso.com", "j.doe@contoso.com", "jane@contoso.com"]})
     export(ci.segment("All", frame), exclude=["Opted out"])
     assert emulator.members("All") == {hash_of("jane@contoso.com")}
 
 
-def test_people_are_found_by_the_same_key(emulator: RunningEmulator) -> None:
+def test_people_are_excluded_by_the_same_key(emulator: RunningEmulator) -> None:
     connect()
-    listed("other@contoso.com", "another@contoso.com", key="Id")
+    suppression_list("other@contoso.com", "another@contoso.com", key="Id")
     export(segment(400), exclude=["Opted out"])
     assert emulator.members("All") == hashes(398, start=2)
 
 
-def test_another_key_is_no_reason(emulator: RunningEmulator) -> None:
+def test_other_keys_are_not_excluded(emulator: RunningEmulator) -> None:
     connect()
-    listed("other@contoso.com")
+    suppression_list("other@contoso.com")
     export(segment(400), exclude=["Opted out"])
     assert emulator.members("All") == hashes(400)
 
 
 @pytest.mark.parametrize("mode", ["mirror", "add", "replace"])
-def test_whoever_is_suppressed_later_leaves_the_audience(emulator: RunningEmulator, mode: str) -> None:
+def test_later_suppressed_people_are_removed_from_the_audience(emulator: RunningEmulator, mode: str) -> None:
     connect()
     export(segment(400))
-    listed(email_of(7))
+    suppression_list(email_of(7))
     ci.segments.suppress("Opted out")
     run = export("All", mode=mode)
     assert run.results[0].removed == 1
@@ -73,24 +73,24 @@ def test_whoever_is_suppressed_later_leaves_the_audience(emulator: RunningEmulat
     assert export("All").results[0].added == 1
 
 
-def test_removing_takes_suppressed_people_out_as_well(emulator: RunningEmulator) -> None:
+def test_remove_mode_removes_suppressed_people_too(emulator: RunningEmulator) -> None:
     connect()
     export(segment(400))
-    listed(email_of(7))
+    suppression_list(email_of(7))
     ci.segments.suppress("Opted out")
     export(segment(10, name="Leavers"), audience="All", mode="remove")
     assert emulator.members("All") == hashes(390, start=10)
 
 
-def test_the_suppression_segment_itself_is_never_exported() -> None:
+def test_suppression_segment_cannot_be_exported() -> None:
     connect()
-    listed(email_of(7))
+    suppression_list(email_of(7))
     ci.segments.suppress("Opted out")
     with pytest.raises(ExportRefusedError, match="excluded from every export"):
         export("Opted out")
 
 
-def test_a_segment_that_is_set_aside_is_not_exported(emulator: RunningEmulator) -> None:
+def test_inactive_segment_is_not_exported(emulator: RunningEmulator) -> None:
     connect()
     segment(400)
     ci.segments.deactivate("All")
@@ -99,19 +99,19 @@ def test_a_segment_that_is_set_aside_is_not_exported(emulator: RunningEmulator) 
     assert emulator.audiences() == {}
 
 
-def test_an_unknown_exclusion_gets_the_nearest() -> None:
+def test_unknown_exclusion_suggests_the_nearest() -> None:
     connect()
-    listed(email_of(7))
+    suppression_list(email_of(7))
     with pytest.raises(NotFoundError, match="Did you mean 'Opted out'"):
         export(segment(400), exclude=["Opted uot"])
 
 
-def test_an_address_shared_with_a_suppressed_person_is_neither_added_nor_both(emulator: RunningEmulator) -> None:
+def test_address_shared_with_a_suppressed_person_is_not_sent(emulator: RunningEmulator) -> None:
     connect()
     frame = people(400)
     frame.loc[1, "EMail"] = frame.loc[0, "EMail"]
     export(ci.segment("All", frame))
-    listed("other@contoso.com", key="Id")
+    suppression_list("other@contoso.com", key="Id")
     run = export("All", mode="add", exclude=["Opted out"])
     assert (run.results[0].added, run.results[0].removed) == (0, 1)
     assert hash_of(email_of(0)) not in emulator.members("All")
@@ -144,10 +144,10 @@ def table_of(values: list[str | None]) -> pa.Table:
     return pa.table({"key": pa.array(range(len(values)), pa.int64()), "email": pa.array(values, pa.string())})
 
 
-def test_a_preview_counts_whom_an_export_would_leave_out(emulator: RunningEmulator) -> None:
+def test_preview_counts_excluded_people(emulator: RunningEmulator) -> None:
     assert emulator.audiences() == {}
-    listed("p3@contoso.com", "p5@contoso.com")
-    listed("p5@contoso.com", "p6@contoso.com", "somebody@contoso.com", name="Everywhere")
+    suppression_list("p3@contoso.com", "p5@contoso.com")
+    suppression_list("p5@contoso.com", "p6@contoso.com", "somebody@contoso.com", name="Everywhere")
     made = segment(400)
     assert ci.preview(made, exclude=["Opted out"]).segments[0].sendable == 398
     ci.segments.suppress("Everywhere")

@@ -43,7 +43,7 @@ def written(path: Path, count: int) -> str:
 
 
 def saved(clock: HeldClock, name: str, *segments: str, at: str = "", **options: Any) -> None:
-    """Save an export that has its schedule since the moment of the clock."""
+    """Save an export that has been scheduled since the time of the clock."""
     ci.exports.save(name, *segments, to=contoso.NAME, **options)
     ci.exports.schedule(name, active=False, clock=clock)
     ci.exports.schedule(name, active=True, clock=clock)
@@ -65,7 +65,7 @@ def outcomes(report: RefreshReport) -> dict[str, str]:
     return {each.get("segment") or each["export"]: each["status"] for each in (*report.segments, *report.exports)}
 
 
-def test_segments_come_first_each_after_those_that_it_is_made_of(
+def test_segments_are_refreshed_in_the_order_of_dependencies(
     tmp_path: Path, clock: HeldClock, emulator: RunningEmulator
 ) -> None:
     path = written(tmp_path / "all.parquet", 5)
@@ -83,7 +83,7 @@ def test_segments_come_first_each_after_those_that_it_is_made_of(
     assert report.status == "Completed"
 
 
-def test_a_refresh_by_hand_runs_what_follows_it_and_what_is_due(clock: HeldClock) -> None:
+def test_manual_refresh_runs_its_followers_and_what_is_due(clock: HeldClock) -> None:
     for name in ("Follows", "Own", "Later", "Off"):
         contoso.segment(3, name=name)
     saved(clock, "Follows", "Follows")
@@ -97,7 +97,7 @@ def test_a_refresh_by_hand_runs_what_follows_it_and_what_is_due(clock: HeldClock
     assert [each["export"] for each in ci.refresh(clock=clock).exports] == ["Follows"]
 
 
-def test_a_static_segment_is_skipped_and_says_why(clock: HeldClock) -> None:
+def test_static_segment_is_skipped_with_the_reason(clock: HeldClock) -> None:
     contoso.segment(3)
     saved(clock, "Weekly", "All")
     report = ci.refresh(clock=clock)
@@ -108,7 +108,7 @@ def test_a_static_segment_is_skipped_and_says_why(clock: HeldClock) -> None:
         assert "it reads a frame of a notebook" in shown
 
 
-def test_what_depends_on_a_segment_that_fails_waits_and_the_rest_goes_on(
+def test_dependents_of_a_failed_segment_wait_and_the_rest_continues(
     tmp_path: Path, clock: HeldClock, emulator: RunningEmulator
 ) -> None:
     ci.segment("Lost", written(tmp_path / "lost.parquet", 5))
@@ -134,7 +134,7 @@ def test_what_depends_on_a_segment_that_fails_waits_and_the_rest_goes_on(
     assert (entry.status, entry.reason) == ("Skipped", "The segment 'Of lost' was not refreshed.")
 
 
-def test_only_the_segments_that_are_needed_are_evaluated_for_an_own_schedule(tmp_path: Path, clock: HeldClock) -> None:
+def test_own_schedule_evaluates_only_the_needed_segments(tmp_path: Path, clock: HeldClock) -> None:
     ci.segment("Needed", written(tmp_path / "needed.parquet", 5))
     ci.segment("Other", written(tmp_path / "other.parquet", 5))
     ci.segment("Never", written(tmp_path / "never.parquet", 1))
@@ -144,7 +144,7 @@ def test_only_the_segments_that_are_needed_are_evaluated_for_an_own_schedule(tmp
     assert [each["segment"] for each in report.segments] == ["Needed", "Never"]
 
 
-def test_nothing_runs_twice_for_one_moment(clock: HeldClock, workspace: Workspace) -> None:
+def test_nothing_runs_twice_for_one_time(clock: HeldClock, workspace: Workspace) -> None:
     contoso.segment(3)
     saved(clock, "Daily", "All", at="13:00")
     assert due(clock, minutes=59).exports == []
@@ -154,7 +154,7 @@ def test_nothing_runs_twice_for_one_moment(clock: HeldClock, workspace: Workspac
     assert len(list(workspace.refreshes)) == 1
 
 
-def test_after_a_pause_it_runs_once(clock: HeldClock, workspace: Workspace) -> None:
+def test_export_runs_once_after_a_pause(clock: HeldClock, workspace: Workspace) -> None:
     contoso.segment(3)
     saved(clock, "Daily", "All", at="13:00")
     due(clock, days=21)
@@ -162,7 +162,7 @@ def test_after_a_pause_it_runs_once(clock: HeldClock, workspace: Workspace) -> N
     assert due(clock, minutes=5).exports == []
 
 
-def test_a_schedule_that_changes_catches_nothing_up(clock: HeldClock) -> None:
+def test_changed_schedule_does_not_catch_up(clock: HeldClock) -> None:
     contoso.segment(3)
     saved(clock, "Daily", "All", at="13:00")
     clock.pass_by(hours=4)
@@ -171,7 +171,7 @@ def test_a_schedule_that_changes_catches_nothing_up(clock: HeldClock) -> None:
     assert outcomes(due(clock, days=1))["Daily"] == "Completed"
 
 
-def test_the_system_schedule_refreshes_everything_once(tmp_path: Path, clock: HeldClock) -> None:
+def test_workspace_schedule_refreshes_everything_once(tmp_path: Path, clock: HeldClock) -> None:
     ci.segment("Unused", written(tmp_path / "all.parquet", 5))
     contoso.segment(3)
     saved(clock, "Follows", "All")
@@ -184,7 +184,7 @@ def test_the_system_schedule_refreshes_everything_once(tmp_path: Path, clock: He
 
 
 @pytest.mark.usefixtures("waits")
-def test_what_may_pass_is_tried_again_and_then_fails_for_good(
+def test_transient_error_is_retried_and_finally_fails(
     clock: HeldClock, emulator: RunningEmulator, workspace: Workspace
 ) -> None:
     contoso.segment(3)
@@ -209,7 +209,7 @@ def test_what_may_pass_is_tried_again_and_then_fails_for_good(
 
 
 @pytest.mark.usefixtures("waits")
-def test_what_was_tried_again_and_works_is_one_run(
+def test_successful_retry_belongs_to_the_same_run(
     clock: HeldClock, emulator: RunningEmulator, workspace: Workspace
 ) -> None:
     contoso.segment(3)
@@ -222,7 +222,7 @@ def test_what_was_tried_again_and_works_is_one_run(
     assert (entry.attempts, entry.status) == (2, "Completed")
 
 
-def test_a_run_that_a_kill_interrupted_is_finished_and_not_run_twice(
+def test_run_interrupted_by_a_kill_is_completed_and_not_repeated(
     clock: HeldClock, workspace: Workspace, emulator: RunningEmulator
 ) -> None:
     contoso.segment(3)
@@ -236,7 +236,7 @@ def test_a_run_that_a_kill_interrupted_is_finished_and_not_run_twice(
     assert len(list(workspace.export_runs)) == 1
 
 
-def test_what_runs_elsewhere_is_left_to_it(clock: HeldClock, workspace: Workspace) -> None:
+def test_export_running_elsewhere_is_left_alone(clock: HeldClock, workspace: Workspace) -> None:
     contoso.segment(3)
     saved(clock, "Daily", "All", at="13:00")
     workspace.locks.take(f"export:{workspace.exports['Daily'].id}", "another")
@@ -246,7 +246,7 @@ def test_what_runs_elsewhere_is_left_to_it(clock: HeldClock, workspace: Workspac
     assert outcomes(due(clock))["Daily"] == "Completed"
 
 
-def test_two_refreshes_do_not_meet(clock: HeldClock, workspace: Workspace) -> None:
+def test_two_refreshes_do_not_overlap(clock: HeldClock, workspace: Workspace) -> None:
     workspace.locks.take("refresh", "another")
     with pytest.raises(ExportRefusedError, match="Another refresh is running"):
         ci.refresh(clock=clock)
@@ -263,7 +263,7 @@ def test_two_refreshes_do_not_meet(clock: HeldClock, workspace: Workspace) -> No
         ),
     ],
 )
-def test_an_export_that_its_owner_may_not_run_any_more_is_skipped_with_the_reason(
+def test_export_whose_owner_lost_the_right_is_skipped_with_the_reason(
     clock: HeldClock,
     workspace: Workspace,
     as_user: Becoming,
@@ -287,7 +287,7 @@ def test_an_export_that_its_owner_may_not_run_any_more_is_skipped_with_the_reaso
     assert "Bob's" in ci.exports.overview().names()
 
 
-def test_an_export_without_consent_is_skipped_with_the_reason(clock: HeldClock) -> None:
+def test_export_without_consent_is_skipped_with_the_reason(clock: HeldClock) -> None:
     contoso.segment(3)
     saved(clock, "Daily", "All", at="13:00")
     ci.connect(contoso.NAME, withdraw=True)
@@ -296,7 +296,7 @@ def test_an_export_without_consent_is_skipped_with_the_reason(clock: HeldClock) 
     assert "Nobody has agreed" in report.exports[0]["reason"]
 
 
-def test_a_viewer_refreshes_nothing(as_user: Becoming) -> None:
+def test_viewer_cannot_refresh(as_user: Becoming) -> None:
     as_user("ann", "viewer")
     with pytest.raises(AccessError, match="refresh the workspace"):
         ci.refresh()
@@ -309,7 +309,7 @@ def notebook(folder: Path, *cells: str) -> Path:
 
 
 @pytest.mark.slow
-def test_a_notebook_can_be_the_definition(
+def test_notebook_can_define_a_segment(
     tmp_path: Path, clock: HeldClock, workspace: Workspace, emulator: RunningEmulator
 ) -> None:
     contoso.segment(2)
@@ -330,7 +330,7 @@ def test_a_notebook_can_be_the_definition(
     assert file.read_bytes() == before
 
 
-def test_after_a_notebook_that_fails_nothing_is_exported(
+def test_nothing_is_exported_after_a_failed_notebook(
     tmp_path: Path, clock: HeldClock, workspace: Workspace, emulator: RunningEmulator
 ) -> None:
     contoso.segment(2)

@@ -38,7 +38,7 @@ def connection(emulator: RunningEmulator, workspace: Workspace) -> None:
 
 
 def saved(name: str, clock: HeldClock, **schedule: object) -> None:
-    """Save an export of a segment of its own, scheduled at the moment of the clock."""
+    """Save an export with its own segment, scheduled at the time of the clock."""
     contoso.segment(3, name=name)
     ci.exports.save(name, name, to=contoso.NAME)
     ci.exports.schedule(name, clock=clock, **schedule)  # type: ignore[arg-type]
@@ -53,7 +53,7 @@ def overdue(*names: str) -> None:
 
 @contextmanager
 def schedulers(count: int = 1) -> Iterator[tuple[IO[str], list[subprocess.Popen[bytes]]]]:
-    """Start schedulers that write to one pipe, and end them."""
+    """Start schedulers that write to one pipe, and stop them."""
     reading, writing = os.pipe()
     processes = [subprocess.Popen([PROGRAM, "scheduler"], stdout=writing) for _number in range(count)]
     os.close(writing)
@@ -67,7 +67,7 @@ def schedulers(count: int = 1) -> Iterator[tuple[IO[str], list[subprocess.Popen[
 
 
 def told_of(said: IO[str], *names: str) -> None:
-    """Read until each of these exports was told to be completed."""
+    """Read until each of these exports is reported as completed."""
     waiting = set(names)
     while waiting:
         words = said.readline().split()
@@ -78,7 +78,7 @@ def told_of(said: IO[str], *names: str) -> None:
 
 
 @pytest.mark.slow
-def test_what_was_missed_is_caught_up_once_also_after_a_kill(workspace: Workspace) -> None:
+def test_missed_runs_are_caught_up_once_even_after_a_kill(workspace: Workspace) -> None:
     overdue("A")
     with schedulers() as (said, _processes):
         told_of(said, "A")
@@ -92,7 +92,7 @@ def test_what_was_missed_is_caught_up_once_also_after_a_kill(workspace: Workspac
 
 
 @pytest.mark.slow
-def test_two_schedulers_at_once_run_nothing_twice(workspace: Workspace, emulator: RunningEmulator) -> None:
+def test_two_schedulers_run_nothing_twice(workspace: Workspace, emulator: RunningEmulator) -> None:
     names = [f"E{number}" for number in range(5)]
     overdue(*names)
     with schedulers(2) as (said, _processes):
@@ -102,7 +102,7 @@ def test_two_schedulers_at_once_run_nothing_twice(workspace: Workspace, emulator
     assert emulator.operations().count("AddAudiences") == 5
 
 
-def test_it_looks_again_when_something_is_due_and_soon_in_any_case(workspace: Workspace) -> None:
+def test_scheduler_wakes_up_when_something_is_due_and_regularly(workspace: Workspace) -> None:
     clock = HeldClock()
     assert next_look(workspace, clock.now()) == clock.now() + LOOKS_EVERY
     saved("A", clock, at=["12:00", "13:00"], time_zone="UTC")
@@ -112,9 +112,7 @@ def test_it_looks_again_when_something_is_due_and_soon_in_any_case(workspace: Wo
     assert next_look(workspace, clock.now()) == clock.now() + PATIENCE
 
 
-def test_what_goes_wrong_is_said_and_the_scheduler_goes_on(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_error_is_reported_and_the_scheduler_continues(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     clock = HeldClock()
     look(workspace, said.append, clock)
@@ -132,7 +130,9 @@ def test_what_goes_wrong_is_said_and_the_scheduler_goes_on(
     assert said == ["The refresh broke off unexpectedly (ValueError); the scheduler goes on."]
 
 
-def test_who_may_not_refresh_starts_no_scheduler(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_user_who_cannot_refresh_cannot_start_a_scheduler(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert workspace
     monkeypatch.setenv("JUPYTERHUB_USER", "ann")
     with pytest.raises(AccessError):
@@ -140,8 +140,8 @@ def test_who_may_not_refresh_starts_no_scheduler(workspace: Workspace, monkeypat
 
 
 @pytest.mark.slow
-def test_a_year_of_schedules_in_three_time_zones(workspace: Workspace) -> None:
-    """Sunday is the day on which clocks change. Without consent nothing is sent, which keeps the year short."""
+def test_year_of_schedules_in_three_time_zones(workspace: Workspace) -> None:
+    """Clocks change on Sundays. Nothing is sent without consent, which makes the year fast."""
     ci.connect(contoso.NAME, withdraw=True)
     clock = HeldClock(datetime(2026, 1, 1, tzinfo=UTC))
     for zone in ZONES:

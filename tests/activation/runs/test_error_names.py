@@ -1,4 +1,4 @@
-"""Microsoft's symbolic name of a refused request is kept, and shown wherever the refusal is."""
+"""Microsoft's symbolic name of a refused request is stored, and shown wherever the refusal is."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize(("operation", "count", "fault", "code"), REFUSALS)
-def test_a_refused_request_keeps_its_name(
+def test_refused_request_keeps_its_error_name(
     emulator: RunningEmulator, workspace: Workspace, operation: str, count: int, fault: str, code: str
 ) -> None:
     connect()
@@ -49,7 +49,7 @@ def test_a_refused_request_keeps_its_name(
     assert set(resumed(record.name).rejected_rows()["error_name"]) <= {name}
 
 
-def test_a_refused_row_keeps_its_name(emulator: RunningEmulator) -> None:
+def test_refused_row_keeps_its_error_name(emulator: RunningEmulator) -> None:
     connect()
     fail(emulator, APPLY, "partial", indexes=[1], code=8004)
     (name,) = export(segment(400)).rejected_rows()["error_name"]

@@ -1,4 +1,4 @@
-"""What the modes promise, for any sequence of exports."""
+"""The guarantees of each mode, for any sequence of exports."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ STEPS = st.lists(st.tuples(st.sampled_from(["mirror", "add", "remove", "replace"
 
 
 @dataclass
-class Promised:
-    """What an audience should hold, and whether all of it came from us."""
+class ExpectedAudience:
+    """What an audience must contain, and whether we sent all of it."""
 
     exists: bool
     ours: bool
     members: set[str] = field(default_factory=set)
 
     def apply(self, mode: str, wanted: set[str]) -> bool:
-        """Carry a step out; tell whether it is allowed at all."""
+        """Do a step, and return whether it is allowed."""
         if mode == "mirror" and self.exists and not self.ours:
             return False
         if mode == "remove":
@@ -50,7 +50,7 @@ class Promised:
 
 @pytest.fixture(params=["short", "long"])
 def length(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Lists of a few people, kept as short ones or as long ones."""
+    """Treat lists of a few people as short or as long."""
     if request.param == "long":
         monkeypatch.setattr("ci_magics.matching.hash_sets.SHORT", 3)
     return str(request.param)
@@ -60,7 +60,7 @@ def length(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
 @pytest.mark.usefixtures("waits", "length")
 @settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS, foreign=st.booleans())
-def test_members_are_what_the_modes_promise(
+def test_members_follow_the_guarantees_of_the_modes(
     emulator: RunningEmulator,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
@@ -70,16 +70,16 @@ def test_members_are_what_the_modes_promise(
     monkeypatch.setenv("CI_MAGICS_WORKSPACE", str(tmp_path / uuid.uuid4().hex))
     emulator.control("POST", "/reset")
     connect()
-    promised = Promised(exists=foreign, ours=False, members=hashes(2, start=900_000) if foreign else set())
+    promised = ExpectedAudience(exists=foreign, ours=False, members=hashes(2, start=900_000) if foreign else set())
     if foreign:
         foreign_list(emulator)
     for mode, numbers in steps:
-        carry_out(mode, numbers, promised)
+        run_step(mode, numbers, promised)
         assert ("All" in emulator.audiences()) is promised.exists
         assert not promised.exists or emulator.members("All") == promised.members
 
 
-def carry_out(mode: str, numbers: People, promised: Promised) -> None:
+def run_step(mode: str, numbers: People, promised: ExpectedAudience) -> None:
     emails = [email_of(number) for number in sorted(numbers)]
     frame = pl.DataFrame({"EMail": emails}, schema={"EMail": pl.String})
     made = ci.segment("All", frame, show=lambda _sentence: None)

@@ -1,4 +1,4 @@
-"""A right that ends while a run is on its way keeps back whatever carries hashes, as a withdrawn consent does."""
+"""A right that ends during a run stops every request with hashes, like a withdrawn consent."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def dismiss(workspace: Workspace) -> None:
     take_role(workspace, "bob")
 
 
-#: What an administrator may do meanwhile, and how the run says so.
+#: What an administrator can do during the run, and the message of the run.
 ENDS: dict[str, tuple[Callable[[Workspace], None], str]] = {
     "unshared": (unshare, f"The connection '{NAME}' is not shared any more with bob, so nothing more is sent."),
     "lowered": (lower, "bob is only a viewer of this workspace now, so nothing more is sent."),
@@ -50,7 +50,7 @@ ENDS: dict[str, tuple[Callable[[Workspace], None], str]] = {
 @pytest.mark.matrix
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize(("operation", "fault", "details", "count", "may_have_arrived"), WAITS)
-def test_nothing_more_is_sent_after_a_wait(
+def test_nothing_is_sent_after_a_wait_if_the_right_ended(
     emulator: RunningEmulator,
     workspace: Workspace,
     as_user: AsUser,
@@ -77,7 +77,7 @@ def test_nothing_more_is_sent_after_a_wait(
     with pytest.raises(AccessError, match="nothing more is sent") as refused:
         export("All")
     assert refused.value.sentence == sentence
-    in_flight = 3 if count == 6_500 else 0  # calls beside the one that waits had gone out already
+    in_flight = 3 if count == 6_500 else 0  # parallel calls were already sent
     assert sent[0] <= calls(emulator, APPLY) + calls(emulator, UPLOAD) <= sent[0] + in_flight
     (record,) = workspace.runs
     accepted, unknown, unsent = (record.total(name) for name in ("accepted", "unknown", "unsent"))
@@ -88,7 +88,7 @@ def test_nothing_more_is_sent_after_a_wait(
     assert record.results[0]["message"].startswith(sentence)
 
 
-def test_somebody_who_may_finishes_the_run(
+def test_user_with_the_right_can_complete_the_run(
     emulator: RunningEmulator, workspace: Workspace, as_user: AsUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect(share=["contributor"])
@@ -107,7 +107,7 @@ def test_somebody_who_may_finishes_the_run(
     assert (run.status, run.accepted, run.unknown) == ("Completed", 2_500, 0)
 
 
-def test_of_several_audiences_none_is_made_after_a_right_has_ended(
+def test_no_further_audience_is_created_after_a_right_ended(
     emulator: RunningEmulator, workspace: Workspace, as_user: AsUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect(share=["contributor"])
@@ -125,7 +125,7 @@ def test_of_several_audiences_none_is_made_after_a_right_has_ended(
 
 
 @pytest.mark.parametrize("end", ENDS)
-def test_a_scheduled_run_stops_when_the_right_of_who_saved_it_ends(
+def test_scheduled_run_stops_when_its_owner_loses_the_right(
     emulator: RunningEmulator, workspace: Workspace, as_user: AsUser, monkeypatch: pytest.MonkeyPatch, end: str
 ) -> None:
     connect(share=["contributor"])
@@ -143,11 +143,11 @@ def test_a_scheduled_run_stops_when_the_right_of_who_saved_it_ends(
     assert emulator.members("All") == set()
     (record,) = workspace.runs
     assert (record.status, record.total("unsent")) == ("Failed", 900)
-    run = resumed(record.id)  # by an administrator, in their own right
+    run = resumed(record.id)  # by an administrator
     assert run.accepted == 900
 
 
-def test_by_hand_only_the_rights_of_who_runs_it_count(workspace: Workspace, as_user: AsUser) -> None:
+def test_manual_run_needs_only_the_rights_of_its_user(workspace: Workspace, as_user: AsUser) -> None:
     connect(share=["contributor"])
     as_user("bob", "contributor")
     segment(900)
@@ -157,7 +157,7 @@ def test_by_hand_only_the_rights_of_who_runs_it_count(workspace: Workspace, as_u
     assert ci.exports.run("Weekly").accepted == 900
 
 
-def test_a_person_is_not_taken_out_by_somebody_who_may_not_any_more(
+def test_erasure_stops_when_its_user_loses_the_right(
     emulator: RunningEmulator, workspace: Workspace, as_user: AsUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect()
@@ -173,7 +173,7 @@ def test_a_person_is_not_taken_out_by_somebody_who_may_not_any_more(
     assert hash_of("p7@contoso.com") in emulator.members("All")
 
 
-def test_one_query_tells_whether_a_request_may_go_out(workspace: Workspace) -> None:
+def test_one_query_checks_whether_a_request_may_be_sent(workspace: Workspace) -> None:
     connect()
     connection = workspace.connections[NAME]
     statements: list[str] = []

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("emulator", "workspace", "waits")
 APPLY = "ApplyCustomerListUserData"
 
 
-def test_one_failing_audience_does_not_spoil_the_others(emulator: RunningEmulator) -> None:
+def test_failed_audience_does_not_affect_the_others(emulator: RunningEmulator) -> None:
     connect()
     fail(emulator, "AddAudiences", "106")
     run = export(segment(400, name="One"), segment(400, name="Two"))
@@ -32,7 +32,7 @@ def test_one_failing_audience_does_not_spoil_the_others(emulator: RunningEmulato
     assert list(emulator.audiences()) == ["Two"]
 
 
-def test_a_guarded_audience_is_skipped_and_the_others_sent(emulator: RunningEmulator) -> None:
+def test_guarded_audience_is_skipped_and_the_others_are_sent(emulator: RunningEmulator) -> None:
     connect()
     foreign_list(emulator, name="One")
     run = export(segment(400, name="One"), segment(400, name="Two"))
@@ -41,7 +41,7 @@ def test_a_guarded_audience_is_skipped_and_the_others_sent(emulator: RunningEmul
     assert len(emulator.members("One")) == 2
 
 
-def test_an_interrupted_audience_is_resumed_and_the_finished_one_left(emulator: RunningEmulator) -> None:
+def test_interrupted_audience_is_resumed_and_completed_ones_are_left(emulator: RunningEmulator) -> None:
     connect()
     emulator.control(
         "POST", "/faults", [{"operation": APPLY, "call": number, "fault": "lost_reply"} for number in range(2, 7)]
@@ -57,7 +57,7 @@ def test_an_interrupted_audience_is_resumed_and_the_finished_one_left(emulator: 
     assert again.resume() is again
 
 
-def test_a_named_list_is_filled_and_the_segment_keeps_its_own(emulator: RunningEmulator) -> None:
+def test_named_list_is_filled_and_the_segment_keeps_its_own(emulator: RunningEmulator) -> None:
     connect()
     audience_id = foreign_list(emulator, name="Visitors")
     assert export(segment(400), audience="visitors", mode="add").results[0].audience_id == audience_id
@@ -68,19 +68,19 @@ def test_a_named_list_is_filled_and_the_segment_keeps_its_own(emulator: RunningE
     assert emulator.members("All") == hashes(100)
 
 
-def test_a_named_list_takes_one_segment() -> None:
+def test_named_list_needs_a_single_segment() -> None:
     connect()
     with pytest.raises(ArgumentError, match="one by one"):
         export(segment(3, name="One"), segment(3, name="Two"), audience="Visitors")
 
 
-def test_segments_of_the_same_audience_are_refused() -> None:
+def test_segments_with_the_same_audience_are_refused() -> None:
     connect()
     with pytest.raises(ArgumentError, match="one audience"):
         export(segment(3, name="one"), segment(3, name="ONE"))
 
 
-def test_a_lost_ledger_is_never_mirrored_blindly(emulator: RunningEmulator, workspace: Workspace) -> None:
+def test_mirror_is_refused_if_the_ledger_is_lost(emulator: RunningEmulator, workspace: Workspace) -> None:
     connect()
     export(segment(400))
     (record,) = workspace.audiences
@@ -95,7 +95,7 @@ def test_a_lost_ledger_is_never_mirrored_blindly(emulator: RunningEmulator, work
     assert export(segment(301, start=200)).results[0].added == 1
 
 
-def test_an_old_copy_of_a_ledger_is_not_believed(workspace: Workspace) -> None:
+def test_old_copy_of_a_ledger_is_not_trusted(workspace: Workspace) -> None:
     connect()
     export(segment(400))
     (record,) = workspace.audiences
@@ -106,7 +106,7 @@ def test_an_old_copy_of_a_ledger_is_not_believed(workspace: Workspace) -> None:
         export(segment(501))
 
 
-def test_adding_without_a_ledger_does_not_make_it_known(emulator: RunningEmulator, workspace: Workspace) -> None:
+def test_adding_without_a_ledger_leaves_it_unknown(emulator: RunningEmulator, workspace: Workspace) -> None:
     connect()
     export(segment(400))
     (record,) = workspace.audiences
@@ -117,7 +117,7 @@ def test_adding_without_a_ledger_does_not_make_it_known(emulator: RunningEmulato
     assert emulator.members("All") == hashes(410)
 
 
-def test_the_rule_of_an_audience_changes_with_a_replacement_only(emulator: RunningEmulator) -> None:
+def test_normalization_of_an_audience_changes_only_by_replacement(emulator: RunningEmulator) -> None:
     connect()
     frame = pd.DataFrame({"email": [f"a.b+{number}@contoso.com" for number in range(3)] + ["c.d@contoso.com"]})
     export(ci.segment("All", frame))
@@ -129,11 +129,11 @@ def test_the_rule_of_an_audience_changes_with_a_replacement_only(emulator: Runni
     assert len(emulator.members("All")) == 2
 
 
-def test_keys_of_refused_profiles_stay_thirty_days(emulator: RunningEmulator, workspace: Workspace) -> None:
+def test_keys_of_rejected_profiles_are_kept_thirty_days(emulator: RunningEmulator, workspace: Workspace) -> None:
     connect()
     fail(emulator, APPLY, "partial", indexes=[2])
     run = export(segment(400))
-    segment(1)  # the segment is gone, its refused key is not
+    segment(1)  # the segment is replaced, but its rejected key is kept
     assert resumed(run.id).rejected_rows()["key"].tolist() == ["k2"]
     forget_old(workspace, datetime.now(UTC) + timedelta(days=29))
     assert len(resumed(run.id).rejected_rows()) == 1
@@ -141,7 +141,7 @@ def test_keys_of_refused_profiles_stay_thirty_days(emulator: RunningEmulator, wo
     assert resumed(run.id).rejected_rows().empty
 
 
-def test_the_rejected_rows_of_a_run_that_has_not_ended_are_those_known_so_far(
+def test_rejected_rows_of_an_unfinished_run_are_those_known_so_far(
     emulator: RunningEmulator, workspace: Workspace
 ) -> None:
     connect()
@@ -163,13 +163,13 @@ def test_the_rejected_rows_of_a_run_that_has_not_ended_are_those_known_so_far(
     assert said == []
 
 
-def test_the_spool_is_empty_when_a_run_has_ended(workspace: Workspace) -> None:
+def test_spool_is_empty_after_a_run(workspace: Workspace) -> None:
     connect()
     export(segment(12_000))
     assert workspace.spool.names() == []
 
 
-def test_a_spool_that_vanished_ends_the_run_and_the_trust_in_the_ledger(
+def test_lost_spool_ends_the_run_and_makes_the_ledger_uncertain(
     emulator: RunningEmulator, workspace: Workspace
 ) -> None:
     connect()
@@ -185,7 +185,7 @@ def test_a_spool_that_vanished_ends_the_run_and_the_trust_in_the_ledger(
     assert export("All", mode="replace").accepted == 400
 
 
-def test_a_plan_waits_for_the_run_before_it(emulator: RunningEmulator) -> None:
+def test_plan_waits_for_the_previous_run(emulator: RunningEmulator) -> None:
     connect()
     segment(400)
     fail(emulator, APPLY, *["lost_request"] * 5)
@@ -196,7 +196,7 @@ def test_a_plan_waits_for_the_run_before_it(emulator: RunningEmulator) -> None:
     assert refused.value.code == "unfinished_run"
 
 
-def test_status_says_how_to_finish_a_run(emulator: RunningEmulator) -> None:
+def test_status_says_how_to_resume_a_run(emulator: RunningEmulator) -> None:
     connect()
     fail(emulator, APPLY, *["lost_reply"] * 5)
     with pytest.raises(OutcomeUnknownError):

@@ -1,4 +1,4 @@
-"""A consent that is withdrawn while a request waits keeps back whatever carries hashes, the next try included."""
+"""A consent withdrawn while a request waits stops every request with hashes, including its retry."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def end(kind: str) -> Callable[[Workspace], None]:
 
 
 def remove(workspace: Workspace) -> None:
-    workspace.connections.remove(workspace.connections[NAME].id)  # takes its consents with it, in one step
+    workspace.connections.remove(workspace.connections[NAME].id)  # removes its consents in the same step
 
 
 def lead_elsewhere(workspace: Workspace) -> None:
     workspace.connections.change(lambda now: replace(now, environment="sandbox"), name=NAME)
 
 
-#: What an administrator may do meanwhile.
+#: What an administrator can do during the run.
 CHANGES = {
     "both consents": withdraw,
     "data privacy": end(DATA_PRIVACY),
@@ -58,7 +58,7 @@ CHANGES = {
     "removed": remove,
     "environment": lead_elsewhere,
 }
-#: Which request waits, why, how many people make it be sent so, and whether the try that failed may have arrived.
+#: The waiting request, its fault, the number of people for this way to send, and whether it may have arrived.
 WAITS = [
     (APPLY, "117", {"retry_after": 3_600}, 900, False),
     (APPLY, "http_429", {"retry_after": 3_600}, 900, False),
@@ -73,7 +73,7 @@ WAITS = [
 
 
 def while_waiting(monkeypatch: pytest.MonkeyPatch, doing: Callable[[], None]) -> list[float]:
-    """Let something happen in the first wait of a second or more; returns all such waits."""
+    """Do something in the first wait of at least a second; return all such waits."""
     waits: list[float] = []
 
     def sleep(_clock: Any, seconds: float) -> None:
@@ -89,7 +89,7 @@ def while_waiting(monkeypatch: pytest.MonkeyPatch, doing: Callable[[], None]) ->
 @pytest.mark.matrix
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize(("operation", "fault", "details", "count", "may_have_arrived"), WAITS)
-def test_nothing_more_is_sent_after_a_wait(
+def test_nothing_is_sent_after_a_wait(
     emulator: RunningEmulator,
     workspace: Workspace,
     monkeypatch: pytest.MonkeyPatch,
@@ -113,7 +113,7 @@ def test_nothing_more_is_sent_after_a_wait(
     with pytest.raises(ConsentError, match="nothing more is sent"):
         export("All")
     assert waits
-    in_flight = 3 if count == 6_500 else 0  # calls beside the one that waits had gone out already
+    in_flight = 3 if count == 6_500 else 0  # parallel calls were already sent
     assert sent[0] <= calls(emulator, APPLY) + calls(emulator, UPLOAD) <= sent[0] + in_flight
     (record,) = workspace.runs
     accepted, unknown, unsent = (record.total(name) for name in ("accepted", "unknown", "unsent"))
@@ -125,7 +125,7 @@ def test_nothing_more_is_sent_after_a_wait(
     ]
 
 
-def test_a_call_of_many_waits_and_none_of_them_is_tried_again(
+def test_waiting_parallel_calls_are_not_retried(
     emulator: RunningEmulator, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect()
@@ -141,7 +141,7 @@ def test_a_call_of_many_waits_and_none_of_them_is_tried_again(
     assert record.total("unsent") == 7_500
 
 
-def test_a_token_that_is_renewed_meanwhile_does_not_send_either(
+def test_nothing_is_sent_after_the_token_is_renewed(
     emulator: RunningEmulator, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect()
@@ -161,7 +161,7 @@ def test_a_token_that_is_renewed_meanwhile_does_not_send_either(
     assert emulator.members("All") == set()
 
 
-def test_a_resumed_run_sends_what_is_left_when_the_consents_are_given_again(
+def test_resumed_run_sends_the_rest_after_consents_are_given_again(
     emulator: RunningEmulator, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect()
@@ -178,7 +178,7 @@ def test_a_resumed_run_sends_what_is_left_when_the_consents_are_given_again(
     assert len(emulator.members("All")) == 2_500
 
 
-def test_a_person_is_not_taken_out_after_a_withdrawal(
+def test_erasure_sends_nothing_after_a_withdrawal(
     emulator: RunningEmulator, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect()

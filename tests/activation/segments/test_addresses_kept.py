@@ -1,4 +1,4 @@
-"""Nobody's address is kept: not in a definition, not in a name, not as a key."""
+"""No address is stored: not in a definition, not in a name, not as a key."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def path(tmp_path: Path) -> str:
 @pytest.mark.parametrize(
     "condition", [{"where": f"EMail <> '{email_of(1)}'"}, {"rule": f"EMail does not equal '{email_of(1)}'"}]
 )
-def test_a_definition_that_names_somebody_is_not_kept(
+def test_definition_that_names_a_person_is_not_stored(
     workspace: Workspace, path: str, condition: dict[str, str]
 ) -> None:
     made = ci.segment("Others", path, key="Id", **condition)  # type: ignore[arg-type]
@@ -33,7 +33,7 @@ def test_a_definition_that_names_somebody_is_not_kept(
     assert record.definition["static_because"] == "its definition has somebody's e-mail address in it"
 
 
-def test_neither_is_a_parameter(workspace: Workspace, path: str) -> None:
+def test_parameter_that_names_a_person_is_not_stored(workspace: Workspace, path: str) -> None:
     sql = f"SELECT * FROM '{path}' WHERE EMail <> $who"
     ci.segment("Others", sql, key="Id", parameters={"who": email_of(1)})
     assert not workspace.segments["Others"].is_dynamic
@@ -41,13 +41,13 @@ def test_neither_is_a_parameter(workspace: Workspace, path: str) -> None:
     assert workspace.segments["All"].is_dynamic
 
 
-def test_a_domain_is_nobody(workspace: Workspace, path: str) -> None:
+def test_domain_does_not_name_a_person(workspace: Workspace, path: str) -> None:
     ci.segment("Contoso", path, key="Id", where="EMail LIKE '%@contoso.com'")
     assert workspace.segments["Contoso"].is_dynamic
     assert "@contoso.com" in workspace.segments["Contoso"].definition["where"]
 
 
-def test_an_address_is_no_name(workspace: Workspace) -> None:
+def test_address_is_refused_as_a_name(workspace: Workspace) -> None:
     segment(3)
     with pytest.raises(ArgumentError, match="may not be an e-mail address"):
         segment(3, name=email_of(1))
@@ -60,7 +60,7 @@ def test_an_address_is_no_name(workspace: Workspace) -> None:
     assert workspace.segments.names() == ["All"]
 
 
-def test_a_key_that_is_the_address_is_kept_as_its_hash_however_badly_it_is_written(workspace: Workspace) -> None:
+def test_address_used_as_key_is_stored_as_its_hash_however_it_is_written(workspace: Workspace) -> None:
     frame = pd.DataFrame({"EMail": ["jan@contoso.com", "annecontoso.com", "Joe"], "Nickname": ["a", "b", "c"]})
     made = ci.segment("All", frame, email="EMail", key="EMail")
     keys = workspace.snapshots.read(made.id)["key"].to_pylist()

@@ -58,7 +58,7 @@ def test_segments_are_sets_of_keys(
         assert segment.rule == text
 
 
-def test_a_profile_of_several_segments_comes_from_the_first(emulator: RunningEmulator) -> None:
+def test_profile_of_several_segments_comes_from_the_first(emulator: RunningEmulator) -> None:
     connect()
     one = ci.segment("One", pl.DataFrame({"Id": ["a"], "EMail": ["first@contoso.com"]}))
     two = ci.segment("Two", pl.DataFrame({"Id": ["a", "b"], "EMail": ["second@contoso.com", "b@contoso.com"]}))
@@ -66,7 +66,7 @@ def test_a_profile_of_several_segments_comes_from_the_first(emulator: RunningEmu
     assert emulator.members("Both") == {hash_of("first@contoso.com"), hash_of("b@contoso.com")}
 
 
-def test_a_consent_that_one_segment_lacks_is_not_given(emulator: RunningEmulator) -> None:
+def test_consent_missing_in_one_segment_is_not_given(emulator: RunningEmulator) -> None:
     connect()
     frame = pl.DataFrame({"Id": ["a", "b"], "EMail": ["a@contoso.com", "b@contoso.com"], "OptIn": [True, False]})
     both = ci.segment("Both", ci.segment("One", frame) | made("Two", {3}))
@@ -86,7 +86,7 @@ def test_segments_with_different_keys_are_refused() -> None:
         ci.segment("X", one - nameless)
 
 
-def test_a_rule_over_columns_needs_a_frame() -> None:
+def test_rule_over_columns_needs_a_frame() -> None:
     made("One", {1})
     with pytest.raises(SegmentError, match="uses the column Country, so it needs a frame"):
         ci.segment("X", rule="'One' and Country equals NL")
@@ -94,6 +94,6 @@ def test_a_rule_over_columns_needs_a_frame() -> None:
         ci.segment("X", rule="'Ono'")
 
 
-def test_a_segment_joins_segments_and_rules_only() -> None:
+def test_segments_combine_only_with_segments_and_rules() -> None:
     with pytest.raises(TypeError):
         made("One", {1}) & 3  # type: ignore[operator]

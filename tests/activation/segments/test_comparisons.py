@@ -51,7 +51,7 @@ def pictures(shown: Any) -> list[str]:
 
 @settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(NUMBERS, NUMBERS)
-def test_an_overlap_is_that_of_the_keys(one: frozenset[int], two: frozenset[int]) -> None:
+def test_overlap_is_that_of_the_keys(one: frozenset[int], two: frozenset[int]) -> None:
     found = ci.overlap(made("One", one), made("Two", two))
     assert (found.first_size, found.second_size) == (len(one), len(two))
     assert (found.only_first, found.shared, found.only_second) == (len(one - two), len(one & two), len(two - one))
@@ -59,7 +59,7 @@ def test_an_overlap_is_that_of_the_keys(one: frozenset[int], two: frozenset[int]
     assert ci.overlap("Two", "One").jaccard == found.jaccard
 
 
-def test_an_overlap_is_shown_as_text_table_and_picture() -> None:
+def test_overlap_renders_as_text_table_and_picture() -> None:
     made("<One>", range(4)), made("Two", range(2, 8))
     found = ci.overlap("<One>", "Two")
     assert repr(found) == ("Overlap of '<One>' and 'Two': 2 only in <One>, 2 in both, 4 only in Two; Jaccard 0.250")
@@ -69,7 +69,7 @@ def test_an_overlap_is_shown_as_text_table_and_picture() -> None:
     assert "<One>" not in found._repr_html_() + picture
 
 
-def test_segments_that_have_not_one_key_are_not_compared() -> None:
+def test_segments_without_a_common_key_column_are_not_compared() -> None:
     made("One", range(3))
     ci.segment("Nameless", people(range(3)).drop("Id"))
     ci.segment("Other", people(range(3)).rename({"Id": "ContactId"}))
@@ -85,7 +85,7 @@ def differ(first: Any, second: Any, frame: Any = None, **options: Any) -> Any:
     return ci.differentiators(first, second, people(range(100)) if frame is None else frame, **options)
 
 
-def test_the_value_whose_shares_differ_most_comes_first() -> None:
+def test_value_with_the_largest_difference_comes_first() -> None:
     made("Odd", range(1, 80, 2)), made("All", range(80))
     found = differ("Odd", "All")
     first, second = found.lines[:2]
@@ -102,7 +102,7 @@ def test_the_value_whose_shares_differ_most_comes_first() -> None:
 @pytest.mark.slow
 @settings(max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(NUMBERS.filter(bool), NUMBERS.filter(bool))
-def test_counts_are_those_of_a_segment_made_of_rule_and_segment(one: frozenset[int], two: frozenset[int]) -> None:
+def test_counts_equal_those_of_a_segment_of_rule_and_segment(one: frozenset[int], two: frozenset[int]) -> None:
     made("One", one), made("Two", two)
     frame = people(range(12))
     found = differ("One", "Two", frame)
@@ -114,7 +114,7 @@ def test_counts_are_those_of_a_segment_made_of_rule_and_segment(one: frozenset[i
             assert ci.segment("X", frame, rule=rule, show=lambda _sentence: None, **allowed).rows == count
 
 
-def test_differentiators_are_shown_as_text_table_frame_and_picture() -> None:
+def test_differentiators_render_as_text_table_frame_and_picture() -> None:
     made("Poor", range(50)), made("Rich <b>", range(50, 120))
     found = differ("Poor", "Rich <b>")
     assert "Ordered by the difference of the two shares." in repr(found)
@@ -134,7 +134,7 @@ def test_addresses_keys_and_single_people_are_not_compared() -> None:
     assert "@" not in repr(found) + found._repr_html_()
 
 
-def test_columns_may_be_chosen_and_of_many_the_first_are_taken() -> None:
+def test_columns_can_be_chosen_and_are_limited() -> None:
     made("One", range(5)), made("Two", range(3, 9))
     wide = people(range(10)).with_columns(**{f"c{number}": pl.col("TotalSpend") for number in range(60)})
     assert differ("One", "Two", wide).left_out == 12
@@ -145,7 +145,7 @@ def test_columns_may_be_chosen_and_of_many_the_first_are_taken() -> None:
         differ("One", "Two", wide, columns=["c599"])
 
 
-def test_a_frame_in_which_nobody_counts_twice_is_needed() -> None:
+def test_frame_with_unique_keys_is_needed() -> None:
     made("One", range(5)), made("Two", range(3, 9))
     frame = people(range(10))
     with pytest.raises(SegmentError, match="Id has 10 repeated values in the frame") as refused:

@@ -1,4 +1,4 @@
-"""Consents from the source to the audience: who is sent, who is asked for, and what is remembered."""
+"""Consents from the source to the audience: who is sent, what is asked, and what is remembered."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def code(*segments: Any, **how: Any) -> str:
         ("Newsletter (ja/nein)", "\"Newsletter (ja/nein)\" = 'nein'", ["nein", "ja", "nein"]),
     ],
 )
-def test_a_condition_that_uses_the_column_does_not_make_a_refusal_a_consent(
+def test_refusal_is_not_consent_although_the_condition_uses_the_column(
     emulator: RunningEmulator, column: str, condition: str, values: list[Any]
 ) -> None:
     made = ci.segment("S", people(3, **{column: values}), where=condition)
@@ -75,9 +75,7 @@ def test_a_condition_that_uses_the_column_does_not_make_a_refusal_a_consent(
 @pytest.mark.parametrize(
     "values", [["Y", "N", "Y"], [True, False, True], [1, 0, 1], ["opted-in", "opted-out", "opted-in"]]
 )
-def test_a_segment_whose_people_all_consented_passes_without_a_question(
-    emulator: RunningEmulator, values: list[Any]
-) -> None:
+def test_segment_with_full_consent_needs_no_choice(emulator: RunningEmulator, values: list[Any]) -> None:
     frame = people(3, OptIn=values)
     export(ci.segment("Before", frame[frame.OptIn == values[0]]))
     kept = f"'{values[0]}'" if isinstance(values[0], str) else str(values[0])
@@ -85,7 +83,7 @@ def test_a_segment_whose_people_all_consented_passes_without_a_question(
     assert emulator.members("Before") == emulator.members("By condition") == hashes(0, 2)
 
 
-def test_refusals_are_sent_only_with_the_word_for_it_and_the_audit_knows(
+def test_refusals_are_sent_only_if_ignored_explicitly_and_audited(
     emulator: RunningEmulator, workspace: Workspace
 ) -> None:
     made = ci.segment("S", people(4, OptIn=["yes", "no", None, "yes"]))
@@ -98,7 +96,7 @@ def test_refusals_are_sent_only_with_the_word_for_it_and_the_audit_knows(
     assert "1 refused" in str(entry.facts["consent"])
     export(made, consent="OptIn")
     assert emulator.members("S") == hashes(0, 3)
-    export(made)  # what was chosen holds for the next export too
+    export(made)  # the choice applies to the next export too
     assert emulator.members("S") == hashes(0, 3)
 
 
@@ -124,7 +122,7 @@ def test_preview_plan_segment_and_receipt_count_consents() -> None:
 
 
 @pytest.mark.parametrize("normalization", ["basic", "enhanced", "both"])
-def test_an_address_that_one_of_its_profiles_refused_is_not_sent(emulator: RunningEmulator, normalization: str) -> None:
+def test_address_with_one_refusal_is_not_sent(emulator: RunningEmulator, normalization: str) -> None:
     frame = people(5, OptIn=["yes", "yes", "no", None, "yes"])
     frame.loc[[1, 2], "EMail"] = "P1@contoso.com"
     frame.loc[[3, 4], "EMail"] = "p3@contoso.com"
@@ -137,14 +135,14 @@ def test_an_address_that_one_of_its_profiles_refused_is_not_sent(emulator: Runni
 
 
 @pytest.mark.parametrize("mode", ["mirror", "add", "replace"])
-def test_who_withdrew_since_the_last_push_leaves_the_audience(emulator: RunningEmulator, mode: str) -> None:
+def test_withdrawn_consent_removes_the_person_from_the_audience(emulator: RunningEmulator, mode: str) -> None:
     export(ci.segment("S", people(4, OptIn=["Y"] * 4)))
     ci.segment("S", people(4, OptIn=["Y", "N", "Y", "Y"]), consent="OptIn", show=lambda _sentence: None)
     export("S", mode=mode)
     assert emulator.members("S") == hashes(0, 2, 3)
 
 
-def test_refusals_count_beside_a_suppression_segment(emulator: RunningEmulator) -> None:
+def test_refusals_are_counted_in_addition_to_suppressions(emulator: RunningEmulator) -> None:
     frame = people(6, OptIn=["yes", "no", "yes", "yes", "no", None])
     ci.segment("Left", frame[frame.CustomerId.isin([1, 2])])
     ci.segment("S", frame, consent="OptIn")
@@ -155,14 +153,14 @@ def test_refusals_count_beside_a_suppression_segment(emulator: RunningEmulator) 
     assert emulator.members("S") == hashes(2, 3)
 
 
-def test_taking_people_out_needs_nobodys_consent(emulator: RunningEmulator) -> None:
+def test_removing_people_needs_no_consent(emulator: RunningEmulator) -> None:
     made = ci.segment("S", people(3, OptIn=["yes", "no", "no"]))
     export(made, ignore_consent=True)
     export(made, mode="remove")
     assert emulator.members("S") == set()
 
 
-def test_a_choice_is_remembered_by_the_columns_of_a_frame(emulator: RunningEmulator) -> None:
+def test_choice_is_remembered_by_the_columns_of_a_frame(emulator: RunningEmulator) -> None:
     frame = people(4, flag=["A", "B", "A", None])
     ci.segment("First", frame, consent="flag", consent_yes="A")
     again = ci.segment("Again", frame.iloc[:3])
@@ -174,7 +172,7 @@ def test_a_choice_is_remembered_by_the_columns_of_a_frame(emulator: RunningEmula
     assert not other.consent.known
 
 
-def test_a_choice_is_remembered_by_file_and_holds_for_a_refresh(emulator: RunningEmulator, tmp_path: Path) -> None:
+def test_choice_is_remembered_by_file_and_used_by_a_refresh(emulator: RunningEmulator, tmp_path: Path) -> None:
     file = tmp_path / "people.csv"
     people(4, flag=["A", "B", "A", "A"]).to_csv(file, index=False)
     ci.segment("S", str(file), consent="flag", consent_yes=["A"])
@@ -185,7 +183,7 @@ def test_a_choice_is_remembered_by_file_and_holds_for_a_refresh(emulator: Runnin
     assert ci.segment("T", str(file)).consent.how == "remembered"
 
 
-def test_values_that_nobody_explained_are_asked_for_once(emulator: RunningEmulator) -> None:
+def test_unknown_values_are_asked_about_once(emulator: RunningEmulator) -> None:
     said: list[str] = []
     frame = people(5, Newsletter=["weekly", "never", "monthly", "weekly", None])
     made = ci.segment("S", frame, show=said.append)
@@ -203,7 +201,7 @@ def test_values_that_nobody_explained_are_asked_for_once(emulator: RunningEmulat
     assert len(said) == 1
 
 
-def test_more_values_than_a_person_can_choose_from_are_not_kept() -> None:
+def test_too_many_values_are_not_stored() -> None:
     frame = people(30, OptIn=[f"text {number}" for number in range(30)])
     made = ci.segment("S", frame, show=lambda _sentence: None)
     assert (len(made.consent.asked), made.consent.unknown) == (20, 30)
@@ -211,7 +209,7 @@ def test_more_values_than_a_person_can_choose_from_are_not_kept() -> None:
     assert (addresses.consent.asked, addresses.consent.unknown) == ({}, 2)
 
 
-def test_the_snapshot_holds_states_and_no_values(workspace: Workspace) -> None:
+def test_snapshot_contains_states_and_no_values(workspace: Workspace) -> None:
     made = ci.segment(
         "S", people(3, OptIn=["Ja, per Fax an Frau Weber", "ja", "nein"]), consent_yes="Ja, per Fax an Frau Weber"
     )
@@ -221,7 +219,7 @@ def test_the_snapshot_holds_states_and_no_values(workspace: Workspace) -> None:
     assert "OptIn" not in table.column_names
 
 
-def test_the_same_people_with_other_consents_are_another_segment(workspace: Workspace) -> None:
+def test_same_people_with_other_consents_are_another_version(workspace: Workspace) -> None:
     first = ci.segment("S", people(2, OptIn=["Y", "Y"]))
     second = ci.segment("S", people(2, OptIn=["Y", "N"]), show=lambda _sentence: None)
     assert first.id != second.id
@@ -229,7 +227,7 @@ def test_the_same_people_with_other_consents_are_another_segment(workspace: Work
 
 
 @pytest.mark.parametrize("key", ["CustomerId", "EMail"])
-def test_a_query_that_drops_the_column_gets_it_back(emulator: RunningEmulator, key: str) -> None:
+def test_query_without_the_consent_column_looks_it_up(emulator: RunningEmulator, key: str) -> None:
     customers = people(4, OptIn=["Y", "N", None, "Y"])
     selected = "CustomerId, EMail" if key == "CustomerId" else "EMail"
     sql = f"SELECT {selected} FROM customers WHERE CustomerId <> 4"
@@ -240,7 +238,7 @@ def test_a_query_that_drops_the_column_gets_it_back(emulator: RunningEmulator, k
     assert emulator.members("S") == hashes(0)
 
 
-def test_a_query_over_files_and_earlier_segments_gets_it_back(tmp_path: Path) -> None:
+def test_query_over_files_and_segments_looks_consent_up(tmp_path: Path) -> None:
     people(4, OptIn=["Y", "N", None, "Y"]).to_parquet(tmp_path / "people.parquet")
     files = ci.segment("Files", f"SELECT CustomerId, EMail FROM '{tmp_path}/people.parquet'")
     assert (files.consent.columns, files.consent.refused) == (("OptIn",), 1)
@@ -249,7 +247,7 @@ def test_a_query_over_files_and_earlier_segments_gets_it_back(tmp_path: Path) ->
     assert (joined.consent.consented, joined.consent.refused, joined.consent.unknown) == (2, 1, 1)
 
 
-def test_a_query_in_a_database_gets_it_back(emulator: RunningEmulator, tmp_path: Path) -> None:
+def test_query_in_a_database_looks_consent_up(emulator: RunningEmulator, tmp_path: Path) -> None:
     engine = create_engine(f"sqlite:///{tmp_path}/shop.sqlite")
     people(4, OptIn=[1, 0, None, 1]).to_sql("customers", engine, index=False)
     made = ci.segment("S", 'SELECT "CustomerId", "EMail" FROM "customers" c WHERE c."CustomerId" < 4', database=engine)
@@ -259,7 +257,7 @@ def test_a_query_in_a_database_gets_it_back(emulator: RunningEmulator, tmp_path:
     assert emulator.members("T") == hashes(0, 3)
 
 
-def test_who_cannot_be_found_again_is_not_sent_silently(emulator: RunningEmulator) -> None:
+def test_people_whose_consent_is_not_found_are_not_sent_silently(emulator: RunningEmulator) -> None:
     customers = people(2, OptIn=["Y", "N"])
     made = ci.segment("S", "SELECT lower(EMail) AS mail FROM customers", frames={"customers": customers}, email="mail")
     assert made.consent.lost
@@ -270,14 +268,14 @@ def test_who_cannot_be_found_again_is_not_sent_silently(emulator: RunningEmulato
     assert emulator.members("S") == hashes(0, 1)
 
 
-def test_a_frame_that_says_nothing_of_consents_is_reported_as_not_known(emulator: RunningEmulator) -> None:
+def test_frame_without_consent_is_reported_as_unknown(emulator: RunningEmulator) -> None:
     made = ci.segment("S", people(2))
     for shown in (made, ci.preview(made), planned(made), export(made)):
         assert "Consent not known" in repr(shown)
     assert emulator.members("S") == hashes(0, 1)
 
 
-def test_consents_of_segments_are_combined_one_refusal_refuses(emulator: RunningEmulator) -> None:
+def test_one_refusal_refuses_in_combined_segments(emulator: RunningEmulator) -> None:
     ci.segment("big", people(4, OptIn=["Y", "Y", "N", None]))
     ci.segment("lapsed", people(4, Consent=["yes", "no", "yes", "yes"]))
     ci.segment("bare", people(4))
@@ -290,7 +288,7 @@ def test_consents_of_segments_are_combined_one_refusal_refuses(emulator: Running
     assert not ci.segment("none", rule="'bare'").consent.known
 
 
-def test_a_column_that_does_not_exist_is_refused() -> None:
+def test_unknown_consent_column_is_refused() -> None:
     with pytest.raises(SegmentError, match=r"There is no column 'OptInn'\. Did you mean 'OptIn'"):
         ci.segment("S", people(2, OptIn=["Y", "N"]), consent="OptInn")
     with pytest.raises(SegmentError, match="Name the column: consent=COLUMN"):
@@ -300,7 +298,7 @@ def test_a_column_that_does_not_exist_is_refused() -> None:
         export("S", consent="Consent")
 
 
-def test_an_early_snapshot_with_the_columns_themselves_is_read(emulator: RunningEmulator, workspace: Workspace) -> None:
+def test_early_snapshot_with_consent_columns_is_read(emulator: RunningEmulator, workspace: Workspace) -> None:
     made = ci.segment("S", people(4, OptIn=["Y", "N", None, "Y"]))
     table = workspace.snapshots.read(made.id)
     early = table.drop_columns(["consent_state"]).append_column("OptIn", [[True, False, None, True]])
@@ -315,7 +313,7 @@ def test_an_early_snapshot_with_the_columns_themselves_is_read(emulator: Running
     assert emulator.members("S") == emulator.members("T") == hashes(0, 3)
 
 
-def test_a_hundred_thousand_profiles_are_counted_as_they_are() -> None:
+def test_hundred_thousand_profiles_are_counted_correctly() -> None:
     answers = np.array(["Y", "N", "", "pending"], dtype=object)
     made = ci.segment("S", people(200_000, OptIn=answers[np.arange(200_000) % 4]))
     assert (made.consent.consented, made.consent.refused, made.consent.unknown) == (50_000, 50_000, 100_000)

@@ -1,4 +1,4 @@
-"""The workspace keeps no secret of a database: it comes from the environment, the keyring, or a question."""
+"""The workspace stores no secret of a database: secrets come from the environment, the keyring, or a prompt."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def ring() -> InMemory:
 
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What is answered to each question; nobody is there while it is empty."""
+    """The answers to prompts; nobody answers while the list is empty."""
     answers: list[str] = []
     monkeypatch.setattr(database_secrets, "can_ask", lambda: bool(answers))
     monkeypatch.setattr(getpass, "getpass", lambda _question: answers.pop())
@@ -63,18 +63,18 @@ def opened(address: str) -> str:
 
 
 @pytest.mark.usefixtures("ring", "answers")
-def test_the_environment_gives_the_whole_address(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_gives_the_whole_address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, f"mysql://x:y@elsewhere/shop {WHOLE}")
     assert with_secrets(KEPT, opened, print) == "rows"
 
 
 @pytest.mark.usefixtures("ring", "answers")
-def test_where_nobody_can_be_asked_the_error_says_what_to_set() -> None:
+def test_error_without_a_prompt_says_what_to_set() -> None:
     with pytest.raises(SegmentError, match=f"keeps no user and no password of a database. Set {VARIABLE}"):
         with_secrets(KEPT, opened, print)
 
 
-def test_who_is_there_is_asked_once_and_the_keyring_remembers(ring: InMemory, answers: list[str]) -> None:
+def test_user_is_asked_once_and_the_keyring_remembers(ring: InMemory, answers: list[str]) -> None:
     answers.append(WHOLE)
     assert with_secrets(KEPT, opened, print) == "rows"
     assert answers == []
@@ -82,7 +82,7 @@ def test_who_is_there_is_asked_once_and_the_keyring_remembers(ring: InMemory, an
     assert list(ring.kept.values()) == [WHOLE]
 
 
-def test_the_address_of_another_database_is_refused(ring: InMemory, answers: list[str]) -> None:
+def test_address_of_another_database_is_refused(ring: InMemory, answers: list[str]) -> None:
     answers.append(f"postgresql://reader:{SECRET}@elsewhere/shop")
     with pytest.raises(SegmentError, match="another database") as error:
         with_secrets(KEPT, opened, print)
@@ -91,7 +91,7 @@ def test_the_address_of_another_database_is_refused(ring: InMemory, answers: lis
 
 
 @pytest.mark.parametrize("where", WITH_SECRETS)
-def test_no_error_says_a_secret(where: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_errors_contain_no_secret(where: str, capfd: pytest.CaptureFixture[str]) -> None:
     address = WITH_SECRETS[where].replace("@db/", "@localhost:9/").replace("//db/", "//localhost:9/")
     with pytest.raises(ci.CiError) as error:
         ci.segment("All", "SELECT * FROM people WHERE", database=address)
@@ -106,7 +106,7 @@ SOURCES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("kind", SOURCES)
-def test_nothing_that_is_kept_or_shown_has_the_secret(
+def test_stored_and_shown_values_contain_no_secret(
     kind: str, tmp_path: Path, workspace: Workspace, capfd: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "shop.sqlite"

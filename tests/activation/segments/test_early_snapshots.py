@@ -1,4 +1,4 @@
-"""Early snapshots, which hold the values of consent columns, are written again without them, whatever happens."""
+"""Early snapshots contain the values of consent columns; they are rewritten without them, even after crashes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SECRET = "said at the fair in Utrecht"
 
 
 def early(workspace: Workspace, answers: list[str | None], name: str = "S") -> SegmentRecord:
-    """Return a segment as an early version has left it: the column itself in the snapshot, and nothing counted."""
+    """Return a segment of an early version: the column itself in the snapshot, and no counts."""
     frame = pd.DataFrame({"Id": range(len(answers)), "EMail": [contoso.email_of(each) for each in range(len(answers))]})
     made = ci.segment(name, frame, show=lambda _sentence: None)
     table = workspace.snapshots.read(made.id)
@@ -46,7 +46,7 @@ def early(workspace: Workspace, answers: list[str | None], name: str = "S") -> S
 
 
 def is_clean(workspace: Workspace, record: SegmentRecord) -> bool:
-    """Tell whether nothing of the column's values is left, and all is counted."""
+    """Return whether no value of the column remains, and everything is counted."""
     columns = workspace.snapshots.columns(record.id)
     found = consent_of(workspace.segments[record.name])
     return "OptIn" not in columns and "consent_state" in columns and not found.in_old_form
@@ -59,9 +59,7 @@ def counts(workspace: Workspace, name: str = "S") -> tuple[int, int, int]:
 
 @pytest.mark.parametrize("how", ["read", "purge", "export"])
 @pytest.mark.usefixtures("emulator")
-def test_an_early_snapshot_is_written_again_when_it_is_read_and_when_a_run_begins(
-    workspace: Workspace, how: str
-) -> None:
+def test_early_snapshot_is_rewritten_when_read_and_when_a_run_starts(workspace: Workspace, how: str) -> None:
     record = early(workspace, [*ANSWERS, *["Y"] * 300])
     contoso.connect()
     if how == "read":
@@ -78,7 +76,7 @@ def test_an_early_snapshot_is_written_again_when_it_is_read_and_when_a_run_begin
 
 @settings(max_examples=examples(25), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(st.sampled_from(["Y", "N", None, "ja", "nein", SECRET, "", "perhaps"]), min_size=1, max_size=40))
-def test_the_states_are_those_that_were_read_from_the_columns(workspace: Workspace, answers: list[str | None]) -> None:
+def test_states_are_those_of_the_columns(workspace: Workspace, answers: list[str | None]) -> None:
     record = early(workspace, answers)
     before = counts(workspace)
     assert stored_segment(workspace, "S").record.id == record.id
@@ -87,11 +85,11 @@ def test_the_states_are_those_that_were_read_from_the_columns(workspace: Workspa
 
 
 class _Killed(BaseException):
-    """The process ends here."""
+    """The process dies here."""
 
 
 @pytest.mark.parametrize("moment", ["write_parts", "_shorten_spools", "change"])
-def test_a_crash_at_any_moment_leaves_a_segment_that_is_read_and_finished_later(
+def test_crash_leaves_a_readable_segment_that_is_rewritten_later(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     record = early(workspace, ANSWERS)
@@ -112,9 +110,7 @@ def test_a_crash_at_any_moment_leaves_a_segment_that_is_read_and_finished_later(
     assert counts(workspace) == before
 
 
-def test_a_workspace_that_cannot_be_written_to_is_read_all_the_same(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_early_snapshot_is_read_in_a_read_only_workspace(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     record = early(workspace, ANSWERS)
     before = counts(workspace)
 
@@ -128,7 +124,7 @@ def test_a_workspace_that_cannot_be_written_to_is_read_all_the_same(
     assert rewrite_early_snapshots(workspace) == 1
 
 
-def test_earlier_versions_are_written_again_too(workspace: Workspace) -> None:
+def test_earlier_versions_are_rewritten_too(workspace: Workspace) -> None:
     record = early(workspace, ANSWERS)
     contoso.segment(3, name="S")
     assert [each.id for each in workspace.versions] == [record.id]
@@ -141,9 +137,7 @@ def test_earlier_versions_are_written_again_too(workspace: Workspace) -> None:
 
 
 @pytest.mark.usefixtures("waits")
-def test_what_an_unfinished_run_has_put_aside_holds_no_values_either(
-    workspace: Workspace, emulator: RunningEmulator
-) -> None:
+def test_spool_of_an_unfinished_run_loses_the_values_too(workspace: Workspace, emulator: RunningEmulator) -> None:
     contoso.connect()
     frame = pd.DataFrame({"Id": range(1_500), "EMail": [contoso.email_of(each) for each in range(1_500)]})
     ci.segment("S", frame, show=lambda _sentence: None)
@@ -162,7 +156,7 @@ def test_what_an_unfinished_run_has_put_aside_holds_no_values_either(
     assert contoso.resumed(push.run_id[:8]).status == "Completed"
 
 
-def test_somebody_who_is_forgotten_meanwhile_does_not_come_back(
+def test_person_erased_during_the_rewrite_does_not_return(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record = early(workspace, ANSWERS)
@@ -181,7 +175,7 @@ def test_somebody_who_is_forgotten_meanwhile_does_not_come_back(
     assert counts(workspace) == (1, 2, 2)
 
 
-def test_a_viewer_reads_an_early_snapshot_and_writes_nothing(
+def test_viewer_reads_an_early_snapshot_and_writes_nothing(
     workspace: Workspace, as_user: Callable[..., Workspace]
 ) -> None:
     record = early(workspace, ANSWERS)

@@ -1,4 +1,4 @@
-"""An encoding that is named holds for every verb that reads files, and for each refresh."""
+"""A named encoding applies to every verb that reads files, and to each refresh."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ci_magics.errors import ArgumentError, SegmentError
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
-#: Read as Windows-1252, which is what a file without a mark is taken for, the city is another word.
+#: Files without a byte order mark are read as Windows-1252, in which the city is another word.
 CITY, ENCODING = "Łódź", "cp1250"
 ROWS = [f"c{number},p{number}@contoso.com,{CITY if number < 3 else 'Ghent'}" for number in range(8)]
 
@@ -37,7 +37,7 @@ def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def quietly(_sentence: str) -> None:
-    """Nobody listens."""
+    """Show nothing."""
 
 
 WAYS: dict[str, Callable[[Path], dict[str, Any]]] = {
@@ -53,7 +53,7 @@ WAYS: dict[str, Callable[[Path], dict[str, Any]]] = {
 
 @pytest.mark.matrix
 @pytest.mark.parametrize("way", WAYS)
-def test_a_refresh_reads_with_the_encoding_that_was_named(path: Path, way: str) -> None:
+def test_refresh_uses_the_named_encoding(path: Path, way: str) -> None:
     said: list[str] = []
     assert ci.segment("S", **WAYS[way](path), encoding=ENCODING, show=said.append).rows == 3
     assert not said
@@ -65,31 +65,31 @@ def test_a_refresh_reads_with_the_encoding_that_was_named(path: Path, way: str) 
     assert ci.segments.overview("S").to_frame()["profiles"].tolist() == [2]
 
 
-def test_a_copy_of_a_segment_keeps_the_encoding(path: Path) -> None:
+def test_copy_of_a_segment_keeps_the_encoding(path: Path) -> None:
     ci.segment("S", path, where=f"City = '{CITY}'", encoding=ENCODING, show=quietly)
     ci.segments.duplicate("S", "T")
     assert ci.segments.refresh("T", show=quietly).rows == 3
 
 
-def test_quick_segments_read_with_the_encoding_that_is_named(path: Path) -> None:
+def test_quick_segments_use_the_named_encoding(path: Path) -> None:
     assert ci.quick_segments(path, "City", encoding=ENCODING).to_frame()["value"].tolist() == ["Ghent", CITY]
     assert CITY not in ci.quick_segments(str(path), "City").to_frame()["value"].tolist()
 
 
-def test_rules_are_inspected_with_the_encoding_that_is_named(path: Path) -> None:
+def test_rules_are_inspected_in_the_named_encoding(path: Path) -> None:
     rule = f'City equals "{CITY}"'
     assert ci.inspect_rules(path, rule, encoding=ENCODING).counts[0].profiles == 3
     assert ci.inspect_rules(path, rule).counts[0].profiles == 0
 
 
-def test_segments_are_told_apart_with_the_encoding_that_is_named(path: Path) -> None:
+def test_differentiators_use_the_named_encoding(path: Path) -> None:
     for name, operator in (("One", "="), ("Two", "<>")):
         ci.segment(name, path, where=f"City {operator} '{CITY}'", encoding=ENCODING, show=quietly)
     found = ci.differentiators("One", "Two", path, encoding=ENCODING).to_frame()
     assert set(found["value"]) == {CITY, "Ghent"}
 
 
-def test_a_near_value_is_offered_in_the_encoding_that_is_named(path: Path) -> None:
+def test_near_value_is_suggested_in_the_named_encoding(path: Path) -> None:
     made = {
         "where": {"frame": path, "where": "City = 'Łódz'"},
         "rule": {"frame": path, "rule": 'City equals "Łódz"'},
@@ -101,7 +101,7 @@ def test_a_near_value_is_offered_in_the_encoding_that_is_named(path: Path) -> No
             ci.segment("S", **given, encoding=ENCODING, show=quietly)
 
 
-def test_a_consent_is_joined_back_in_the_encoding_that_is_named(tmp_path: Path) -> None:
+def test_consent_is_looked_up_in_the_named_encoding(tmp_path: Path) -> None:
     path = tmp_path / "people.csv"
     lines = ["Id,EMail,Einwilligung", "c1,p1@contoso.com,zażółć", "c2,p2@contoso.com,nein"]
     path.write_bytes("\n".join(lines).encode(ENCODING))
@@ -123,14 +123,14 @@ VERBS: dict[str, Callable[[], Any]] = {
 
 @pytest.mark.parametrize("suffix", ["parquet", "xlsx"])
 @pytest.mark.parametrize("source", ["{}", "SELECT * FROM '{}'"])
-def test_an_encoding_of_files_that_are_not_text_is_refused(suffix: str, source: str, tmp_path: Path) -> None:
+def test_encoding_of_other_files_is_refused(suffix: str, source: str, tmp_path: Path) -> None:
     path = tmp_path / f"people.{suffix}"
     FRAME.to_parquet(path) if suffix == "parquet" else FRAME.to_excel(path, index=False)
     with pytest.raises(ArgumentError, match="Only files of text have an encoding"):
         ci.segment("S", source.format(path), encoding=ENCODING, show=quietly)
 
 
-def test_a_query_may_read_files_with_an_encoding_and_others(tmp_path: Path) -> None:
+def test_query_can_read_files_with_an_encoding_and_others(tmp_path: Path) -> None:
     FRAME.to_parquet(tmp_path / "cities.parquet")
     (tmp_path / "people.csv").write_bytes(f"Id,EMail,Town\nc1,p1@contoso.com,{CITY}".encode(ENCODING))
     query = f"SELECT p.Id, p.EMail FROM '{tmp_path}/people.csv' p JOIN '{tmp_path}/cities.parquet' c ON p.Town = c.City"
@@ -138,6 +138,6 @@ def test_a_query_may_read_files_with_an_encoding_and_others(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_an_encoding_without_a_file_is_refused(verb: str) -> None:
+def test_encoding_without_a_file_is_refused(verb: str) -> None:
     with pytest.raises(ArgumentError, match="Only files of text have an encoding"):
         VERBS[verb]()

@@ -1,4 +1,4 @@
-"""Keys of two segments meet by value, whatever the types: in exclusions, set algebra, rules, queries and requests."""
+"""Keys match by value, whatever their types: in exclusions, set algebra, rules, queries and erasure."""
 
 from __future__ import annotations
 
@@ -29,39 +29,39 @@ IDS = list(range(1000, 1400))
 OUT = [1001, 1002]
 
 
-def listed(values: Any) -> pa.Table | pd.DataFrame:
-    """Return the people on an exclusion list, who have other addresses there."""
+def exclusion_list(values: Any) -> pa.Table | pd.DataFrame:
+    """Return the people of an exclusion list, with other addresses."""
     emails = ["x1@fabrikam.com", "x2@fabrikam.com"]
     if isinstance(values, pa.Array | pa.ChunkedArray):
         return pa.table({"Id": values, "EMail": emails})
     return pd.DataFrame({"Id": values, "EMail": emails})
 
 
-#: Ways in which a list may hold the ids 1001 and 1002.
+#: Types in which a list can hold the IDs 1001 and 1002.
 KINDS: dict[str, Callable[[], Any]] = {
-    "text": lambda: listed(["1001", "1002"]),
-    "int16": lambda: listed(np.array(OUT, np.int16)),
-    "int32": lambda: listed(np.array(OUT, np.int32)),
-    "uint64": lambda: listed(np.array(OUT, np.uint64)),
-    "float64": lambda: listed([1001.0, 1002.0]),
-    "float32": lambda: listed(np.array(OUT, np.float32)),
-    "Decimal": lambda: listed([Decimal("1001.00"), Decimal("1002.00")]),
-    "decimal256": lambda: listed(pa.array([Decimal(1001), Decimal(1002)], pa.decimal256(60, 3))),
-    "Int64 of pandas": lambda: listed(pd.array(OUT, dtype="Int64")),
-    "category": lambda: listed(pd.Categorical(OUT)),
-    "category of text": lambda: listed(pd.Categorical(["1001", "1002"])),
-    "mixed objects": lambda: listed(pd.Series([1001, "1002"], dtype=object)),
-    "mixed floats": lambda: listed(pd.Series([1001.0, "1002"], dtype=object)),
-    "bytes": lambda: listed(pa.array([b"1001", b"1002"])),
-    "dictionary": lambda: listed(pa.array(OUT).dictionary_encode()),
+    "text": lambda: exclusion_list(["1001", "1002"]),
+    "int16": lambda: exclusion_list(np.array(OUT, np.int16)),
+    "int32": lambda: exclusion_list(np.array(OUT, np.int32)),
+    "uint64": lambda: exclusion_list(np.array(OUT, np.uint64)),
+    "float64": lambda: exclusion_list([1001.0, 1002.0]),
+    "float32": lambda: exclusion_list(np.array(OUT, np.float32)),
+    "Decimal": lambda: exclusion_list([Decimal("1001.00"), Decimal("1002.00")]),
+    "decimal256": lambda: exclusion_list(pa.array([Decimal(1001), Decimal(1002)], pa.decimal256(60, 3))),
+    "Int64 of pandas": lambda: exclusion_list(pd.array(OUT, dtype="Int64")),
+    "category": lambda: exclusion_list(pd.Categorical(OUT)),
+    "category of text": lambda: exclusion_list(pd.Categorical(["1001", "1002"])),
+    "mixed objects": lambda: exclusion_list(pd.Series([1001, "1002"], dtype=object)),
+    "mixed floats": lambda: exclusion_list(pd.Series([1001.0, "1002"], dtype=object)),
+    "bytes": lambda: exclusion_list(pa.array([b"1001", b"1002"])),
+    "dictionary": lambda: exclusion_list(pa.array(OUT).dictionary_encode()),
     "Enum": lambda: pl.DataFrame(
         {"Id": ["1001", "1002"], "EMail": ["x1@a.com", "x2@a.com"]},
         schema_overrides={"Id": pl.Enum(["1001", "1002"])},
     ),
     "Int128": lambda: pl.DataFrame({"Id": OUT, "EMail": ["x1@a.com", "x2@a.com"]}, schema_overrides={"Id": pl.Int128}),
-    "index": lambda: listed(OUT).set_index("Id"),
+    "index": lambda: exclusion_list(OUT).set_index("Id"),
     "HUGEINT": lambda: duckdb.sql("FROM (VALUES (1001::HUGEINT, 'x1@a.com'), (1002, 'x2@a.com')) t(Id, EMail)"),
-    "another spelling of the name": lambda: listed(OUT).rename(columns={"Id": "ID"}),
+    "another spelling of the name": lambda: exclusion_list(OUT).rename(columns={"Id": "ID"}),
 }  # fmt: skip
 BIG: dict[str, Callable[[], Any]] = {
     "int64": lambda: IDS,
@@ -71,7 +71,7 @@ BIG: dict[str, Callable[[], Any]] = {
 
 
 def quietly(_sentence: str) -> None:
-    """Nobody listens."""
+    """Show nothing."""
 
 
 def big(kind: str = "int64", name: str = "Big") -> Any:
@@ -96,7 +96,7 @@ REST = {hash_of(email_of(number)) for number in IDS if number not in OUT}
 
 @pytest.mark.matrix
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_exclusion_of_any_type_excludes(kind: str, emulator: RunningEmulator) -> None:
+def test_exclusion_list_of_any_key_type_excludes(kind: str, emulator: RunningEmulator) -> None:
     connect()
     big(), out(kind)
     assert planned("Big", exclude=["Out"]).audiences[0].adds == 398
@@ -107,7 +107,7 @@ def test_an_exclusion_of_any_type_excludes(kind: str, emulator: RunningEmulator)
 @pytest.mark.matrix
 @pytest.mark.parametrize("whole", BIG)
 @pytest.mark.parametrize("kind", KINDS)
-def test_set_algebra_rules_queries_and_overlap_meet_by_value(kind: str, whole: str) -> None:
+def test_set_algebra_rules_queries_and_overlap_match_by_value(kind: str, whole: str) -> None:
     made, left = big(whole), out(kind)
     said: list[str] = []
     assert ci.segment("Rest", made - left, show=said.append).rows == 398
@@ -127,7 +127,7 @@ def test_set_algebra_rules_queries_and_overlap_meet_by_value(kind: str, whole: s
     assert (described.first_found, described.second_found) == (400, 2)
 
 
-def test_everyone_is_suppressed_by_key(emulator: RunningEmulator) -> None:
+def test_people_are_suppressed_by_key_of_any_type(emulator: RunningEmulator) -> None:
     connect()
     big(), out("text")
     ci.segments.suppress("Out")
@@ -138,14 +138,14 @@ def test_everyone_is_suppressed_by_key(emulator: RunningEmulator) -> None:
 
 @pytest.mark.parametrize("kind", BIG)
 @pytest.mark.parametrize("key", ["1001", 1001, 1001.0])
-def test_a_person_is_forgotten_by_the_text_of_the_key(kind: str, key: Any) -> None:
+def test_person_is_erased_by_the_text_of_the_key(kind: str, key: Any) -> None:
     connect()
     big(kind)
     assert forget(key=key, show=quietly).segments == ("Big",)
     assert planned("Big").audiences[0].adds == 399
 
 
-def test_a_text_with_zeros_before_it_is_another_key() -> None:
+def test_text_with_leading_zeros_is_another_key() -> None:
     made = big()
     frame = pd.DataFrame({"Id": ["01001", " 1002", "1003.0"], "EMail": [f"z{n}@a.com" for n in range(3)]})
     zeros = ci.segment("Zeros", frame, show=quietly)
@@ -155,8 +155,8 @@ def test_a_text_with_zeros_before_it_is_another_key() -> None:
     assert ci.segment("None", query, frames={"people": people}, show=quietly).rows == 0
 
 
-def rewritten(workspace: Workspace, name: str, keys: pa.Array) -> None:
-    """Store a segment's keys as earlier versions did: in the type of the frame."""
+def store_with_keys(workspace: Workspace, name: str, keys: pa.Array) -> None:
+    """Store a segment's keys like earlier versions: in the type of the frame."""
     record = workspace.segments[name]
     columns = workspace.snapshots.columns(record.id)
     table = pa.Table.from_batches(list(workspace.snapshots.batches(record.id, columns)))
@@ -174,12 +174,12 @@ def rewritten(workspace: Workspace, name: str, keys: pa.Array) -> None:
     ],
     ids=lambda keys: str(keys.type),
 )
-def test_a_snapshot_of_an_earlier_version_meets_by_value(
+def test_keys_of_an_earlier_snapshot_match_by_value(
     keys: pa.Array, workspace: Workspace, emulator: RunningEmulator
 ) -> None:
     connect()
     made, left = big(), out("text")
-    rewritten(workspace, "Out", keys)
+    store_with_keys(workspace, "Out", keys)
     assert ci.segment("Rest", made - left, show=quietly).rows == 398
     assert ci.segment("Either", made | left, show=quietly).rows == 400
     assert ci.overlap("Big", "Out").shared == 2
@@ -196,7 +196,7 @@ def letters() -> Any:
 FORMS = "whole numbers of 4 digits, the keys of 'Out' are text such as letters-digits"
 
 
-def test_an_exclusion_that_meets_no_key_warns_and_names_both_kinds() -> None:
+def test_exclusion_without_a_common_key_warns_and_names_both_forms() -> None:
     connect()
     big(), letters()
     guards = planned("Big", exclude=["Out"]).guards
@@ -206,7 +206,7 @@ def test_an_exclusion_that_meets_no_key_warns_and_names_both_kinds() -> None:
     assert f"The keys of 'Big' are {FORMS}" in repr(ci.preview("Big", exclude=["Out"]))
 
 
-def test_an_exclusion_by_another_key_column_warns() -> None:
+def test_exclusion_with_another_key_column_warns() -> None:
     connect()
     big()
     frame = pd.DataFrame({"ContactId": ["C-1", "C-2"], "EMail": [email_of(1000), "x2@a.com"]})
@@ -216,7 +216,7 @@ def test_an_exclusion_by_another_key_column_warns() -> None:
     assert "'Out' is excluded by e-mail address only: its key is ContactId, and the key of 'Big' is Id." in warnings
 
 
-def test_a_list_without_keys_warns_only_if_it_meets_no_address() -> None:
+def test_list_without_keys_warns_only_if_no_address_matches() -> None:
     connect()
     big()
     for emails, warns in (([email_of(1000)], False), (["x@a.com"], True)):
@@ -225,7 +225,7 @@ def test_a_list_without_keys_warns_only_if_it_meets_no_address() -> None:
         assert any("has no key" in each for each in guards) is warns
 
 
-def test_an_exclusion_that_meets_somebody_says_nothing() -> None:
+def test_matching_exclusion_has_no_warning() -> None:
     connect()
     big(), out("float32")
     guards = planned("Big", exclude=["Out"]).guards
@@ -233,7 +233,7 @@ def test_an_exclusion_that_meets_somebody_says_nothing() -> None:
 
 
 @pytest.mark.parametrize("rule", ["'Big' and not 'Out'", "'Big' except 'Out'", "not 'Out' and 'Big'"])
-def test_taking_away_a_segment_that_meets_no_key_is_said(rule: str) -> None:
+def test_subtracting_a_segment_without_a_common_key_warns(rule: str) -> None:
     big(), letters()
     said: list[str] = []
     assert ci.segment("Rest", rule=rule, show=said.append).rows == 400
@@ -244,19 +244,19 @@ def test_taking_away_a_segment_that_meets_no_key_is_said(rule: str) -> None:
     assert said == [f"No Id of the frame is among the keys of the segment 'Out'. The keys of the frame are {FORMS}."]
 
 
-def test_adding_a_segment_that_shares_nobody_is_nothing_to_say() -> None:
+def test_union_of_segments_without_a_common_key_has_no_warning() -> None:
     said: list[str] = []
     assert ci.segment("All", big() | letters(), show=said.append).rows == 402
     assert not said
 
 
-def test_a_key_is_unique_by_value() -> None:
+def test_keys_are_unique_by_value() -> None:
     frame = pd.DataFrame({"Id": pd.Series([1, "1"], dtype=object), "EMail": ["a@a.com", "b@a.com"]})
     with pytest.raises(ci.CiError, match="0 empty values and 1 repeated value"):
         ci.segment("S", frame, key="Id")
 
 
-def test_keys_of_a_file_meet_those_of_a_frame(tmp_path: Path) -> None:
+def test_keys_of_a_file_match_those_of_a_frame(tmp_path: Path) -> None:
     path = tmp_path / "out.csv"
     path.write_text("Id,EMail\n1001,x1@a.com\n1002,x2@a.com\n")
     left = ci.segment("Out", path, show=quietly)

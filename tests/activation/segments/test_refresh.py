@@ -24,7 +24,7 @@ def write(path: Path, count: int) -> Path:
     return path
 
 
-def test_a_file_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write(Path("all.parquet"), 3)
     ci.segment("All", "all.parquet", where="Id <> 'k0'")
@@ -34,7 +34,7 @@ def test_a_file_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert ci.segments.history("All").to_frame()["profiles"].tolist() == [2, 4]
 
 
-def test_a_query_over_files_and_segments_is_run_again_with_its_values(tmp_path: Path) -> None:
+def test_query_over_files_and_segments_is_run_again_with_its_values(tmp_path: Path) -> None:
     path = write(tmp_path / "all.parquet", 5)
     ci.segment("Some", str(path), where="Id = 'k1'")
     sql = f"SELECT * FROM '{path}' WHERE Id <> $left_out AND Id NOT IN (SELECT Id FROM \"Some\")"
@@ -43,7 +43,7 @@ def test_a_query_over_files_and_segments_is_run_again_with_its_values(tmp_path: 
     assert ci.segments.refresh("Others").rows == 7
 
 
-def test_a_segment_of_segments_follows_them(tmp_path: Path) -> None:
+def test_segment_of_segments_follows_them(tmp_path: Path) -> None:
     path = write(tmp_path / "all.parquet", 3)
     one = ci.segment("One", str(path))
     two = ci.segment("Two", people(1))
@@ -53,7 +53,7 @@ def test_a_segment_of_segments_follows_them(tmp_path: Path) -> None:
     assert ci.segments.refresh("Both").rows == 4
 
 
-def test_a_database_is_asked_again_and_its_password_is_not_kept(tmp_path: Path, workspace: Workspace) -> None:
+def test_database_is_queried_again_and_its_password_is_not_stored(tmp_path: Path, workspace: Workspace) -> None:
     engine = create_engine(f"sqlite:///{tmp_path / 'shop.sqlite'}")
     with engine.begin() as database:
         database.execute(text("CREATE TABLE people (Id INTEGER, EMail TEXT)"))
@@ -69,13 +69,13 @@ def test_a_database_is_asked_again_and_its_password_is_not_kept(tmp_path: Path, 
 @pytest.mark.parametrize(
     ("frame", "why"), [(people(3), "it reads a frame of a notebook"), ("SELECT * FROM p", "it reads p of a notebook")]
 )
-def test_what_reads_the_notebook_is_static_and_says_so(frame: pd.DataFrame | str, why: str) -> None:
+def test_segment_of_notebook_variables_is_static_with_the_reason(frame: pd.DataFrame | str, why: str) -> None:
     ci.segment("All", frame, frames={"p": people(3)} if isinstance(frame, str) else None)
     with pytest.raises(SegmentError, match=f"is static: {why}"):
         ci.segments.refresh("All")
 
 
-def test_a_file_that_vanished_is_named_and_the_segment_stays(tmp_path: Path, workspace: Workspace) -> None:
+def test_missing_file_is_named_and_the_segment_stays(tmp_path: Path, workspace: Workspace) -> None:
     path = write(tmp_path / "all.parquet", 3)
     ci.segment("All", str(path))
     path.unlink()
@@ -84,7 +84,7 @@ def test_a_file_that_vanished_is_named_and_the_segment_stays(tmp_path: Path, wor
     assert workspace.segments["All"].rows == 3
 
 
-def test_a_segment_that_is_set_aside_is_not_refreshed(tmp_path: Path) -> None:
+def test_inactive_segment_is_not_refreshed(tmp_path: Path) -> None:
     ci.segment("All", str(write(tmp_path / "all.parquet", 3)))
     ci.segments.deactivate("All")
     with pytest.raises(SegmentError, match="is inactive"):
@@ -93,7 +93,7 @@ def test_a_segment_that_is_set_aside_is_not_refreshed(tmp_path: Path) -> None:
     assert ci.segments.refresh("All").rows == 3
 
 
-def test_a_segment_that_is_not_there_gets_the_nearest() -> None:
+def test_unknown_segment_suggests_the_nearest() -> None:
     ci.segment("All", people(1))
     with pytest.raises(NotFoundError, match="Did you mean 'All'"):
         ci.segments.refresh("Al")

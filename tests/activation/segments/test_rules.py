@@ -28,7 +28,7 @@ def keys(workspace: Workspace, name: str) -> list[Any]:
     return list(workspace.snapshots.read(workspace.segments[name].id)["key"].to_pylist())
 
 
-def test_a_rule_makes_a_segment(workspace: Workspace) -> None:
+def test_rule_creates_a_segment(workspace: Workspace) -> None:
     made = ci.segment("Benelux", PEOPLE, rule="Country is any of NL, BE")
     assert (made.rows, made.key, made.where, made.rule) == (2, "CustomerId", None, "Country is any of NL, BE")
     assert "where Country is any of NL, BE" in repr(made)
@@ -37,7 +37,7 @@ def test_a_rule_makes_a_segment(workspace: Workspace) -> None:
     assert workspace.segments["Benelux"].definition["rule"] == "Country is any of NL, BE"
 
 
-def test_a_rule_may_be_a_tree_and_other_words_for_it_change_nothing(workspace: Workspace) -> None:
+def test_rule_can_be_a_tree_and_another_spelling_changes_nothing(workspace: Workspace) -> None:
     said: list[str] = []
     first = ci.segment("Rich", PEOPLE, rule=ci.Rule.parse("TotalSpend > 500"))
     again = ci.segment("Rich", PEOPLE, rule="TotalSpend is greater than 500", show=said.append)
@@ -47,7 +47,7 @@ def test_a_rule_may_be_a_tree_and_other_words_for_it_change_nothing(workspace: W
     assert keys(workspace, "Rich") == ["c"]
 
 
-def test_a_consent_that_the_rule_uses_is_used(workspace: Workspace) -> None:
+def test_consent_column_in_a_rule_is_used(workspace: Workspace) -> None:
     assert workspace is not None
     assert ci.segment("A", PEOPLE, rule="TotalSpend > 500").consent.columns == ("OptOut",)
     assert ci.segment("B", PEOPLE, rule="not OptOut = true").consent.columns == ("OptOut",)
@@ -72,7 +72,7 @@ def test_earlier_segments_are_used_by_name(workspace: Workspace, rule: str, kept
 
 
 @pytest.mark.parametrize("key", ["EMail", "Number"])
-def test_a_key_that_is_an_address_or_a_number_is_found_again(workspace: Workspace, key: str) -> None:
+def test_key_of_any_type_is_found_in_an_earlier_segment(workspace: Workspace, key: str) -> None:
     people = PEOPLE.dropna(subset="EMail").assign(Number=[7, 8, 9])
     ci.segment("Rich", people, key=key, rule="TotalSpend > 500")
     again = ci.segment("S", people, key=key, rule="'Rich' and EMail ends with contoso.com and not Country = DE")
@@ -80,7 +80,7 @@ def test_a_key_that_is_an_address_or_a_number_is_found_again(workspace: Workspac
     assert keys(workspace, "S") == keys(workspace, "Rich")[:1]
 
 
-def test_the_last_days_end_today(workspace: Workspace) -> None:
+def test_within_the_last_days_ends_today(workspace: Workspace) -> None:
     today = dt.datetime.now(dt.UTC).astimezone().date()
     ages = [0, 5, 6, -30]
     people = PEOPLE.assign(LastPurchase=pa.array([today - dt.timedelta(days=age) for age in ages]).to_pandas())
@@ -104,7 +104,7 @@ def test_the_last_days_end_today(workspace: Workspace) -> None:
         ({"rule": "Country ="}, CiError, "The rule cannot be read at position 10"),
     ],
 )
-def test_what_cannot_be_used_is_refused(
+def test_invalid_use_of_a_segment_is_refused(
     workspace: Workspace, options: dict[str, Any], kind: type[CiError], sentence: str
 ) -> None:
     ci.segment("Rich", PEOPLE, rule="TotalSpend > 500")
@@ -116,14 +116,14 @@ def test_what_cannot_be_used_is_refused(
     assert workspace.segments.get("S") is None
 
 
-def test_a_segment_in_a_rule_needs_a_key_in_the_frame(workspace: Workspace) -> None:
+def test_segment_in_a_rule_needs_a_key_in_the_frame(workspace: Workspace) -> None:
     assert workspace is not None
     ci.segment("Rich", PEOPLE, rule="TotalSpend > 500")
     with pytest.raises(CiError, match="the frame has no key to compare"):
         ci.segment("S", PEOPLE.drop(columns="CustomerId"), rule="'Rich'")
 
 
-def test_a_query_takes_no_rule(workspace: Workspace) -> None:
+def test_query_cannot_have_a_rule(workspace: Workspace) -> None:
     assert workspace is not None
     with pytest.raises(ArgumentError, match="A rule is about a frame or files, and this is a query"):
         ci.segment("S", "SELECT * FROM people", frames={"people": PEOPLE}, rule="Country = NL")
@@ -139,9 +139,7 @@ def test_a_query_takes_no_rule(workspace: Workspace) -> None:
         ("x" * 100, "The text is neither a query nor"),
     ],
 )
-def test_a_text_beside_a_condition_is_called_what_it_is(
-    workspace: Workspace, text: str, says: str, more: dict[str, str]
-) -> None:
+def test_text_with_a_condition_is_identified(workspace: Workspace, text: str, says: str, more: dict[str, str]) -> None:
     with pytest.raises(ArgumentError) as refused:
         ci.segment("S", text, frames={"people": PEOPLE}, **more)  # type: ignore[arg-type]
     assert says in str(refused.value)

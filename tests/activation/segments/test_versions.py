@@ -1,4 +1,4 @@
-"""Replacing and deleting a segment can be undone, for as long as the retention period lasts."""
+"""Replacing and deleting a segment can be undone during the retention period."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.usefixtures("workspace")
 
 
 def quietly(_sentence: str) -> None:
-    """Nobody listens."""
+    """Show nothing."""
 
 
 def rows(name: str = "All") -> int | None:
@@ -59,7 +59,7 @@ def keys(name: str = "All") -> set[str]:
     return set(workspace.snapshots.read(workspace.segments[name].id)["key"].to_pylist())
 
 
-def test_undoing_goes_back_version_by_version_and_redoing_goes_forward() -> None:
+def test_undo_goes_back_and_redo_goes_forward_by_version() -> None:
     for count in (100, 200, 300):
         segment(count)
     assert [undo(), undo()] == [200, 100]
@@ -74,7 +74,7 @@ def test_undoing_goes_back_version_by_version_and_redoing_goes_forward() -> None
     assert rows() == 300
 
 
-def test_nothing_is_lost_when_something_else_is_made_after_an_undo() -> None:
+def test_nothing_is_lost_if_a_new_version_follows_an_undo() -> None:
     segment(100)
     segment(200)
     undo()
@@ -84,7 +84,7 @@ def test_nothing_is_lost_when_something_else_is_made_after_an_undo() -> None:
     assert redo() == 150
 
 
-def test_a_deleted_segment_comes_back_with_all_that_it_was(workspace: Workspace) -> None:
+def test_deleted_segment_is_restored_completely(workspace: Workspace) -> None:
     segment(100)
     segment(120)
     ci.segments.tag("All", "vip")
@@ -99,7 +99,7 @@ def test_a_deleted_segment_comes_back_with_all_that_it_was(workspace: Workspace)
     assert undo() == 100
 
 
-def test_deleting_says_what_it_did(emulator: RunningEmulator) -> None:
+def test_delete_says_what_it_did(emulator: RunningEmulator) -> None:
     del emulator
     connect()
     segment(400)
@@ -112,7 +112,7 @@ def test_deleting_says_what_it_did(emulator: RunningEmulator) -> None:
     assert "Segments that were made of it stay as they are: 'Rest'." in repr(deleted)
 
 
-def test_a_new_segment_under_the_name_of_a_deleted_one_takes_its_place() -> None:
+def test_new_segment_takes_the_place_of_a_deleted_one() -> None:
     segment(100)
     ci.segments.delete("All")
     segment(200)
@@ -120,7 +120,7 @@ def test_a_new_segment_under_the_name_of_a_deleted_one_takes_its_place() -> None
     assert redo() == 200
 
 
-def test_versions_follow_a_renamed_segment_and_a_deleted_one_of_its_name_stays_apart() -> None:
+def test_versions_follow_a_renamed_segment() -> None:
     segment(50, name="New")
     ci.segments.delete("New")
     segment(100)
@@ -135,7 +135,7 @@ def test_versions_follow_a_renamed_segment_and_a_deleted_one_of_its_name_stays_a
     assert (undo("New"), rows("Other")) == (50, 100)
 
 
-def test_a_version_that_would_be_made_of_itself_is_refused() -> None:
+def test_version_that_would_depend_on_itself_is_refused() -> None:
     segment(10, name="Base")
     ci.segment("All", rule="'Base'", show=quietly)
     segment(20)
@@ -146,13 +146,13 @@ def test_a_version_that_would_be_made_of_itself_is_refused() -> None:
     assert rows() == 20
 
 
-def test_the_same_definition_made_again_is_no_version() -> None:
+def test_identical_definition_creates_no_version() -> None:
     segment(10)
     segment(10)
     assert states() == [(10, "current")]
 
 
-def test_the_python_value_of_the_earlier_version_is_good_again(emulator: RunningEmulator) -> None:
+def test_python_value_of_the_earlier_version_is_valid_again(emulator: RunningEmulator) -> None:
     del emulator
     connect()
     first = segment(400)
@@ -161,7 +161,7 @@ def test_the_python_value_of_the_earlier_version_is_good_again(emulator: Running
     assert export(first).accepted == 400
 
 
-def test_an_export_after_an_undo_sends_the_difference(emulator: RunningEmulator) -> None:
+def test_export_after_an_undo_sends_the_difference(emulator: RunningEmulator) -> None:
     connect()
     segment(400)
     export("All")
@@ -172,7 +172,7 @@ def test_an_export_after_an_undo_sends_the_difference(emulator: RunningEmulator)
     assert emulator.members("All") == contoso.hashes(400)
 
 
-def test_only_an_administrator_ends_or_brings_back_a_suppression(as_user: Callable[..., Any]) -> None:
+def test_only_administrators_end_or_restore_a_suppression(as_user: Callable[..., Any]) -> None:
     segment(10)
     ci.segments.suppress("All")
     as_user("carla", Role.CONTRIBUTOR.value)
@@ -188,7 +188,7 @@ def test_only_an_administrator_ends_or_brings_back_a_suppression(as_user: Callab
     assert 'an administrator can run ci.segments.suppress("All")' in said[0]
 
 
-def test_an_undone_suppression_segment_still_suppresses_and_that_is_said(emulator: RunningEmulator) -> None:
+def test_undone_suppression_segment_still_suppresses_and_says_so(emulator: RunningEmulator) -> None:
     connect()
     segment(500, name="Everybody")
     segment(10)
@@ -201,7 +201,7 @@ def test_an_undone_suppression_segment_still_suppresses_and_that_is_said(emulato
     assert not emulator.members("Everybody") & contoso.hashes(10)
 
 
-def test_a_refresh_keeps_the_version_before_it_and_no_longer_row(tmp_path: Path) -> None:
+def test_refresh_keeps_only_the_previous_version(tmp_path: Path) -> None:
     path = tmp_path / "people.csv"
     people(100).to_csv(path, index=False)
     ci.segment("All", str(path), show=quietly)
@@ -218,7 +218,7 @@ def test_versions_end_with_the_retention_period(workspace: Workspace, monkeypatc
     monkeypatch.setenv("CI_MAGICS_RETENTION_DAYS", "7")
     segment(100)
     segment(200)
-    ci.segments.suppress("All")  # so that the current version is used
+    ci.segments.suppress("All")  # so that the current version is in use
     segment(5, name="Gone")
     ci.segments.delete("Gone")
     assert purge(now=present() + timedelta(days=6)).versions == 0
@@ -232,7 +232,7 @@ def test_versions_end_with_the_retention_period(workspace: Workspace, monkeypatc
         undo("Gone")
 
 
-def test_what_crashes_left_behind_is_no_version(workspace: Workspace) -> None:
+def test_remains_of_a_crash_are_not_a_version(workspace: Workspace) -> None:
     segment(100)
     segment(200)
     assert purge(now=present() + timedelta(days=2)).strays == 0
@@ -240,7 +240,7 @@ def test_what_crashes_left_behind_is_no_version(workspace: Workspace) -> None:
     assert undo() == 100
 
 
-def test_a_forgotten_person_is_in_no_version(workspace: Workspace, emulator: RunningEmulator) -> None:
+def test_erased_person_is_in_no_version(workspace: Workspace, emulator: RunningEmulator) -> None:
     del emulator
     segment(100)
     segment(200)
@@ -257,7 +257,7 @@ def test_a_forgotten_person_is_in_no_version(workspace: Workspace, emulator: Run
     assert (undo(), undo(), undo("Gone")) == (199, 99, 299)
 
 
-def test_the_key_of_a_person_is_found_in_a_version_too(workspace: Workspace, emulator: RunningEmulator) -> None:
+def test_key_of_a_person_is_found_in_earlier_versions(workspace: Workspace, emulator: RunningEmulator) -> None:
     del emulator
     segment(100)
     segment(50, start=50)
@@ -265,7 +265,7 @@ def test_the_key_of_a_person_is_found_in_a_version_too(workspace: Workspace, emu
     assert undo() == 99
 
 
-def test_the_status_counts_the_profiles_of_earlier_versions(emulator: RunningEmulator) -> None:
+def test_status_counts_profiles_of_earlier_versions(emulator: RunningEmulator) -> None:
     del emulator
     segment(100)
     assert "earlier versions" not in repr(status(show=quietly))
@@ -273,7 +273,7 @@ def test_the_status_counts_the_profiles_of_earlier_versions(emulator: RunningEmu
     assert "100 profiles of earlier versions of segments" in repr(status(show=quietly))
 
 
-def test_undoing_is_audited(workspace: Workspace) -> None:
+def test_undo_is_audited(workspace: Workspace) -> None:
     segment(100)
     segment(200)
     undo()
@@ -282,7 +282,7 @@ def test_undoing_is_audited(workspace: Workspace) -> None:
 
 
 class Timeline:
-    """What undoing and redoing must give, said once more: the sizes before and after the current version."""
+    """A model of undo and redo: the sizes before and after the current version."""
 
     def __init__(self) -> None:
         self.made = 0
@@ -331,7 +331,7 @@ class Timeline:
 
 @given(st.lists(st.sampled_from(["make", "undo", "redo", "delete", "rename", "again"]), max_size=12))
 @settings(max_examples=examples(20), suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_whatever_is_done_every_kept_version_has_its_profiles(
+def test_every_kept_version_has_its_profiles_after_any_steps(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, steps: list[str]
 ) -> None:
     monkeypatch.setenv("CI_MAGICS_WORKSPACE", str(tmp_path / uuid.uuid4().hex))

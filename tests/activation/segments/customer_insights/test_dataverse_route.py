@@ -1,4 +1,4 @@
-"""Both ways through Dataverse: by ids, and side by side."""
+"""Both ways of reading through Dataverse: by IDs, and merged with all profiles."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def kept(source: Insights) -> set[tuple[Any, ...]]:
 
 
 @pytest.mark.usefixtures("by_id")
-def test_what_comes_is_what_the_api_gives(source: Insights) -> None:
+def test_result_equals_that_of_the_customer_insights_api(source: Insights) -> None:
     make(source, via="rest")
     direct = kept(source)
     make(source)
@@ -57,7 +57,7 @@ def test_what_comes_is_what_the_api_gives(source: Insights) -> None:
 
 
 @pytest.mark.usefixtures("by_id")
-def test_a_member_without_a_profile_yet_is_counted_and_said(source: Insights, emulator: RunningEmulator) -> None:
+def test_members_without_a_profile_are_counted_and_reported(source: Insights, emulator: RunningEmulator) -> None:
     emulator.control("POST", "/settings", {"profiles_lag": 70})
     said: list[str] = []
     segment = make(source, said)
@@ -71,7 +71,7 @@ def test_a_member_without_a_profile_yet_is_counted_and_said(source: Insights, em
     assert missing - sum(row[1] == "missing" for row in kept(source)) in range(lagging - 10, lagging + 1)
 
 
-def test_a_reading_that_breaks_off_goes_on_from_there(source: Insights, emulator: RunningEmulator, by_id: bool) -> None:
+def test_interrupted_reading_resumes(source: Insights, emulator: RunningEmulator, by_id: bool) -> None:
     make(source)
     whole = kept(source)
     operation = "GetSegmentMemberships" if by_id else "GetCustomerProfiles"
@@ -87,18 +87,18 @@ def test_a_reading_that_breaks_off_goes_on_from_there(source: Insights, emulator
 
 
 @pytest.mark.usefixtures("by_id")
-def test_a_segment_that_is_deleted_while_being_read_is_said(source: Insights, emulator: RunningEmulator) -> None:
+def test_segment_deleted_during_reading_is_reported(source: Insights, emulator: RunningEmulator) -> None:
     emulator.fault("GetSegmentMemberships", "segment_deleted", call=3)
     with pytest.raises(SegmentError, match="was deleted or renamed in Customer Insights while it was being read"):
         make(source)
 
 
 @pytest.mark.usefixtures("by_id")
-def test_an_empty_segment_is_empty(source: Insights) -> None:
+def test_empty_segment_is_read(source: Insights) -> None:
     assert make(source, name="Nobody").rows == 0
 
 
-def test_rows_out_of_order_are_refused_rather_than_mixed_up(source: Insights, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unordered_rows_are_refused(source: Insights, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PREFERS_IDS, lambda *_counts: False)
     profiles = dataverse_route.Dataverse.profiles
 
@@ -112,7 +112,7 @@ def test_rows_out_of_order_are_refused_rather_than_mixed_up(source: Insights, mo
         make(source)
 
 
-def test_few_members_of_many_profiles_are_asked_for_by_id() -> None:
+def test_few_members_of_many_profiles_are_read_by_id() -> None:
     assert prefers_ids(1_000, 5_000_000)
     assert not prefers_ids(500_000, 1_000_000)
     assert prefers_ids(1_000, None)

@@ -36,7 +36,7 @@ def made(source: Insights, via: str | None = "rest", name: str = THERE, **option
 
 
 def members_there(emulator: RunningEmulator, name: str = THERE) -> dict[str, str | None]:
-    """Return the addresses of a segment's members by their ids, as the emulator hands them out."""
+    """Return the addresses of a segment's members by ID, as the emulator returns them."""
     found: dict[str, str | None] = {}
     query = f"$filter=IsMemberOfSegment('{name}')&$select=CustomerId,EMail&$top=10000&$skip="
     while True:
@@ -47,7 +47,7 @@ def members_there(emulator: RunningEmulator, name: str = THERE) -> dict[str, str
 
 
 def kept(workspace: Workspace, name: str = NAME) -> dict[str, str | None]:
-    """Return the basic hashes of a segment of ours by its keys."""
+    """Return the basic hashes of a stored segment by key."""
     batches = workspace.snapshots.batches(workspace.segments[name].id, ["key", "sha256_basic"])
     return {
         key: value and value.hex()
@@ -60,19 +60,19 @@ def spooled(workspace: Workspace) -> list[str]:
     return workspace.spool.names("reading-")
 
 
-def test_an_instance_is_found_by_its_name_and_remembered(source: Insights, workspace: Workspace) -> None:
+def test_instance_is_found_by_name_and_remembered(source: Insights, workspace: Workspace) -> None:
     assert repr(source) == "EMULATOR: Customer Insights 'Contoso'"
     assert workspace.insights.names() == ["Contoso"]
     assert ci.insights().name == "Contoso"
 
 
-def test_an_instance_that_is_not_there_gets_the_nearest(source: Insights) -> None:
+def test_unknown_instance_suggests_the_nearest(source: Insights) -> None:
     assert source
     with pytest.raises(NotFoundError, match="Did you mean 'Contoso'"):
         ci.insights("Contso")
 
 
-def test_a_wrong_subscription_key_is_said(
+def test_wrong_subscription_key_is_reported(
     source: Insights, monkeypatch: pytest.MonkeyPatch, emulator: RunningEmulator
 ) -> None:
     assert source
@@ -81,7 +81,7 @@ def test_a_wrong_subscription_key_is_said(
         ci.insights("Contoso")
 
 
-def test_an_emulator_of_somebody_else_is_asked_at_the_address_that_needs_no_key(
+def test_emulator_from_the_environment_is_used_without_a_key(
     source: Insights, monkeypatch: pytest.MonkeyPatch, emulator: RunningEmulator
 ) -> None:
     assert source
@@ -92,7 +92,7 @@ def test_an_emulator_of_somebody_else_is_asked_at_the_address_that_needs_no_key(
     assert without.refresh(THERE, wait=False).refreshing
 
 
-def test_a_real_instance_is_not_asked_without_its_key(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_real_instance_needs_its_key(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CI_MAGICS_SUBSCRIPTION_KEY", raising=False)
     monkeypatch.setattr("ci_magics.activation.segments.customer_insights.services.remembered", lambda _name: None)
     with pytest.raises(SignInError, match="Set CI_MAGICS_SUBSCRIPTION_KEY"):
@@ -109,7 +109,7 @@ def test_segments_are_listed_with_state_and_count(source: Insights, workspace: W
     assert "Male under 40" in repr(source.segments())
 
 
-def test_what_customer_insights_knows_of_its_past_and_future(source: Insights) -> None:
+def test_history_and_schedule_of_customer_insights_are_shown(source: Insights) -> None:
     history = source.history(THERE)
     assert len(history) > 3
     assert history == sorted(history)
@@ -120,7 +120,7 @@ def test_what_customer_insights_knows_of_its_past_and_future(source: Insights) -
 
 
 @pytest.mark.parametrize("via", ROUTES)
-def test_each_route_brings_the_same_members(
+def test_each_route_reads_the_same_members(
     source: Insights, emulator: RunningEmulator, workspace: Workspace, via: str
 ) -> None:
     segment = made(source, via)
@@ -137,12 +137,12 @@ def test_each_route_brings_the_same_members(
 
 
 @pytest.mark.parametrize("via", ROUTES)
-def test_addresses_are_counted_the_same_by_each_route(source: Insights, via: str) -> None:
+def test_each_route_counts_addresses_equally(source: Insights, via: str) -> None:
     direct = ci.preview(made(source, "rest")).to_frame()
     assert ci.preview(made(source, via)).to_frame().equals(direct)
 
 
-def test_only_the_columns_that_are_needed_are_asked_for(source: Insights, emulator: RunningEmulator) -> None:
+def test_only_the_needed_columns_are_requested(source: Insights, emulator: RunningEmulator) -> None:
     settings(emulator, record_bodies=True)
     made(source, "rest")
     asked = [each for each in emulator.control("GET", "/requests?since=0") if each["operation"] == "GetData"]
@@ -150,14 +150,14 @@ def test_only_the_columns_that_are_needed_are_asked_for(source: Insights, emulat
     assert source.services.insights.entity(source.record.instance_id).attributes[0].name == "CustomerId"
 
 
-def test_the_address_is_found_by_what_it_means_and_can_be_named(source: Insights) -> None:
+def test_address_is_found_by_its_semantic_type_or_by_name(source: Insights) -> None:
     assert made(source).email == "EMail"
     assert made(source, email="EMail").email == "EMail"
     with pytest.raises(SegmentError, match=r"There is no column 'Email'\. Did you mean 'EMail'"):
         made(source, email="Email")
 
 
-def test_a_segment_of_accounts_is_refused_in_the_words_of_the_original(source: Insights) -> None:
+def test_segment_of_accounts_is_refused(source: Insights) -> None:
     with pytest.raises(SegmentError) as refused:
         made(source, name="Key_accounts")
     assert refused.value.sentence == (
@@ -166,7 +166,7 @@ def test_a_segment_of_accounts_is_refused_in_the_words_of_the_original(source: I
     )
 
 
-def test_a_segment_that_is_not_there_gets_the_nearest(source: Insights) -> None:
+def test_unknown_segment_suggests_the_nearest(source: Insights) -> None:
     with pytest.raises(NotFoundError, match="Did you mean 'Male_under_40'"):
         source.segment("Male_under_4")
     with pytest.raises(ArgumentError, match="Did you mean 'rest'"):
@@ -180,7 +180,7 @@ def test_conditions_and_other_keys_are_refused(source: Insights) -> None:
         made(source, key="ContactId")
 
 
-def test_how_fresh_the_members_are_is_said(source: Insights, emulator: RunningEmulator) -> None:
+def test_age_of_the_members_is_mentioned(source: Insights, emulator: RunningEmulator) -> None:
     said: list[str] = []
     ci.segment(NAME, source.segment(THERE), show=said.append)
     assert said[0].startswith("'Male under 40' is as Customer Insights refreshed it, ")
@@ -191,7 +191,7 @@ def test_how_fresh_the_members_are_is_said(source: Insights, emulator: RunningEm
     assert "last refresh failed" in "\n".join(source.segment("Broken").freshness())
 
 
-def test_a_refresh_is_waited_for(
+def test_refresh_in_customer_insights_is_waited_for(
     source: Insights, emulator: RunningEmulator, waits: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings(emulator, refresh_seconds=3600)
@@ -215,13 +215,13 @@ def test_a_refresh_is_waited_for(
     assert waits == []
 
 
-def test_a_refresh_that_fails_is_said(source: Insights, emulator: RunningEmulator) -> None:
+def test_failed_refresh_in_customer_insights_is_reported(source: Insights, emulator: RunningEmulator) -> None:
     settings(emulator, refresh_seconds=0)
     with pytest.raises(ServiceError, match="could not refresh 'Broken'"):
         source.refresh("Broken")
 
 
-def test_such_a_segment_is_dynamic_and_read_again_by_a_refresh(
+def test_segment_is_dynamic_and_read_again_by_a_refresh(
     source: Insights, emulator: RunningEmulator, workspace: Workspace
 ) -> None:
     made(source, "csv")
@@ -236,7 +236,7 @@ def test_such_a_segment_is_dynamic_and_read_again_by_a_refresh(
     assert ci.segments.refresh(NAME).rows == len(members_there(emulator)) > 1_000
 
 
-def test_a_refresh_without_a_change_says_nothing_of_one(source: Insights, workspace: Workspace) -> None:
+def test_refresh_without_a_change_is_not_reported_as_one(source: Insights, workspace: Workspace) -> None:
     for via in ("rest", "csv"):
         first = made(source, via)
         said: list[str] = []
@@ -245,7 +245,7 @@ def test_a_refresh_without_a_change_says_nothing_of_one(source: Insights, worksp
     assert len(workspace.segments) == 1
 
 
-def test_rows_without_the_attribute_are_without_an_address(source: Insights, emulator: RunningEmulator) -> None:
+def test_rows_without_the_attribute_have_no_address(source: Insights, emulator: RunningEmulator) -> None:
     usual = ci.preview(made(source)).to_frame()
     emulator.fault("GetData", "no_email", indexes=[0, 1, 2])
     fewer = ci.preview(made(source)).to_frame()
@@ -253,7 +253,7 @@ def test_rows_without_the_attribute_are_without_an_address(source: Insights, emu
     assert source.segment(THERE).members == source.workspace.segments[NAME].rows
 
 
-def test_a_segment_that_is_deleted_while_being_read_leaves_ours_as_it_was(
+def test_segment_deleted_during_reading_leaves_the_stored_one_unchanged(
     source: Insights, emulator: RunningEmulator, workspace: Workspace
 ) -> None:
     before = made(source)
@@ -264,9 +264,7 @@ def test_a_segment_that_is_deleted_while_being_read_leaves_ours_as_it_was(
     assert spooled(workspace) == []
 
 
-def test_members_that_are_missing_are_noticed(
-    source: Insights, emulator: RunningEmulator, workspace: Workspace
-) -> None:
+def test_missing_members_are_detected(source: Insights, emulator: RunningEmulator, workspace: Workspace) -> None:
     settings(emulator, next_link="none")
     before = made(source)
     insights = source.services.insights
@@ -286,7 +284,7 @@ def test_members_that_are_missing_are_noticed(
     assert workspace.segments[NAME].id == before.id
 
 
-def test_how_many_members_have_come_is_reported(source: Insights) -> None:
+def test_number_of_members_read_is_reported(source: Insights) -> None:
     for via in ROUTES:
         seen: list[Any] = []
         made(source, via, progress=seen.append)
@@ -294,7 +292,7 @@ def test_how_many_members_have_come_is_reported(source: Insights) -> None:
         assert [each.done for each in seen] == sorted(each.done for each in seen)
 
 
-def test_a_person_who_is_forgotten_is_in_no_interrupted_reading(
+def test_erased_person_is_in_no_interrupted_reading(
     source: Insights, emulator: RunningEmulator, workspace: Workspace
 ) -> None:
     emulator.fault("GetData", "http_403", call=5)
@@ -305,7 +303,7 @@ def test_a_person_who_is_forgotten_is_in_no_interrupted_reading(
     assert spooled(workspace) == []
 
 
-def test_the_second_account_is_asked_for_although_the_first_is_signed_in(
+def test_second_account_is_asked_for_although_the_first_is_signed_in(
     emulator: RunningEmulator, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CI_MAGICS_SUBSCRIPTION_KEY", emulator.subscription_key)
@@ -333,7 +331,7 @@ def test_the_second_account_is_asked_for_although_the_first_is_signed_in(
     assert workspace.insights.names() == ["Contoso"]
 
 
-def test_no_address_is_ever_on_the_disk(source: Insights, emulator: RunningEmulator, workspace: Workspace) -> None:
+def test_disk_never_contains_an_address(source: Insights, emulator: RunningEmulator, workspace: Workspace) -> None:
     emulator.fault("GetData", "http_403", call=5)
     with pytest.raises(ServiceError):
         made(source)
@@ -346,7 +344,7 @@ def test_no_address_is_ever_on_the_disk(source: Insights, emulator: RunningEmula
     assert domains
 
 
-def test_instances_of_one_name_are_told_apart_by_their_id() -> None:
+def test_instances_with_the_same_name_are_distinguished_by_id() -> None:
     twins = [Instance("id-1", "Contoso", "Trial", "westeurope"), Instance("id-2", "Contoso", "Trial", "westeurope")]
     with pytest.raises(ArgumentError) as refused:
         chosen_instance(twins, "Contoso")

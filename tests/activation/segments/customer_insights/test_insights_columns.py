@@ -18,35 +18,35 @@ NAME = ("FullName", "Edm.String", "PersonFullName")
 
 
 @pytest.mark.parametrize("meaning", ["IdentityServiceEmail", "identityServiceEmail", "Identity.Service.Email"])
-def test_the_address_is_what_customer_insights_knows_as_one(meaning: str) -> None:
+def test_address_is_the_attribute_with_its_semantic_type(meaning: str) -> None:
     columns = choose_columns(entity(KEY, NAME, ("Contact", "Edm.String", meaning), ("Email", "Edm.String", "")), None)
     assert columns.email == "Contact"
     assert columns.names == ["CustomerId", "Contact"]
     assert columns.dataverse_names == ["msdynci_customerid", "msdynci_contact"]
 
 
-def test_without_that_it_is_what_is_named_like_one() -> None:
+def test_address_is_otherwise_found_by_its_name() -> None:
     assert choose_columns(entity(KEY, NAME, ("primaryEmail", "Edm.String", "")), None).email == "primaryEmail"
 
 
-def test_several_are_never_chosen_from_silently() -> None:
+def test_several_addresses_are_never_chosen_from_silently() -> None:
     two = [(name, "Edm.String", "IdentityServiceEmail") for name in ("EMail", "WorkMail")]
     with pytest.raises(SegmentError, match="Several attributes hold an e-mail address: EMail, WorkMail"):
         choose_columns(entity(KEY, *two), None)
     assert choose_columns(entity(KEY, *two), "WorkMail").email == "WorkMail"
 
 
-def test_none_is_said_with_the_attributes_that_there_are() -> None:
+def test_missing_address_lists_the_attributes() -> None:
     with pytest.raises(SegmentError, match="The columns are CustomerId, FullName"):
         choose_columns(entity(KEY, NAME), None)
 
 
-def test_a_profile_without_its_key_is_refused() -> None:
+def test_profile_without_its_key_is_refused() -> None:
     with pytest.raises(SegmentError, match="has no CustomerId"):
         choose_columns(entity(NAME), None)
 
 
-def test_consents_are_asked_for_as_they_are_written() -> None:
+def test_consent_columns_are_requested_as_written() -> None:
     columns = choose_columns(
         entity(KEY, ("EMail", "Edm.String", "IdentityServiceEmail"), ("donotBulkEmail", "Edm.Boolean", ""), NAME), None
     )
