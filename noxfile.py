@@ -1,4 +1,4 @@
-"""Tasks: ``nox --list`` names them, ``nox -s quick lint types`` runs some, and ``.ci/run`` runs all but ``coverage``.
+"""Tasks: ``nox --list`` names them, ``nox -s quick lint types`` runs some, and ``.ci/run`` runs all.
 
 They run in the environment that nox is installed in (``pip install -e '.[lab,test,lint]'``) and install nothing.
 Each task that runs tests leaves a report in ``.ci``; a test that is skipped fails its task.
@@ -145,9 +145,7 @@ def spark(session: nox.Session) -> None:
 
 @nox.session
 def coverage(session: nox.Session) -> None:
-    """Run the tests and say which part of the branches they took; this takes half as long again as the tests alone."""
-    options = ("-n", "auto", "--dist", "worksteal", "-m", "not slow", "--cov", "--cov-report=")
-    python(session, "pytest", "-q", *options, *session.posargs)
+    """Say which part of the branches the tests took that ran last with ``--cov --cov-report=``."""
     for folder in MEASURED:
         report = REPORTS / f"coverage-{folder}.json"
         python(session, "coverage", "json", "-q", f"--include=ci_magics/{folder}/*", "-o", str(report))
