@@ -1,12 +1,41 @@
-"""Validate the names that users give."""
+"""Read and validate the names that users give."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
 
 from ci_magics.errors import ArgumentError, CiError, refuse_address
 from ci_magics.one_line import unwritable
 
 #: Maximum length of an audience's name.
 LONGEST_NAME = 128
+
+
+def several(given: Any) -> tuple[Any, ...]:
+    """Return one value, several values, or None as a tuple. A text is one value."""
+    if given is None:
+        return ()
+    return tuple(given) if isinstance(given, Iterable) and not isinstance(given, str) else (given,)
+
+
+def require_text(name: object) -> None:
+    """Reject what is not text where a name is expected, such as a list of names.
+
+    Raises
+    ------
+    ArgumentError
+        It is not text.
+    """
+    if isinstance(name, str):
+        return
+    raise ArgumentError(
+        f"A name must be text, not a {type(name).__name__}.",
+        "Give names one by one; to do that with a list, write * before it."
+        if isinstance(name, Iterable)
+        else "Write it in quotes.",
+        code="name_not_text",
+    )
 
 
 def require_name(name: str, kind: str, *, longest: int = LONGEST_NAME, error: type[CiError] = ArgumentError) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 from ci_magics.activation.segments import segment_operations, versions
-from ci_magics.activation.segments.consents import several
 from ci_magics.activation.segments.history import SegmentHistory
 from ci_magics.activation.segments.listing import SegmentList, list_segments
 from ci_magics.activation.segments.make_segment import refresh_segment
@@ -27,6 +26,7 @@ from ci_magics.grammar.shared import (
     NEW_NAME,
     SEGMENT_NAME,
 )
+from ci_magics.naming import several
 from ci_magics.operations.collection import Collection
 from ci_magics.segmentation.segment import Segment
 from ci_magics.workspace.access import Verb, require

@@ -18,6 +18,7 @@ from ci_magics.display.html_table import as_cell, titled
 from ci_magics.display.html_table import table as html_table
 from ci_magics.display.numbers import counted_in_words
 from ci_magics.errors import not_found
+from ci_magics.naming import require_text
 from ci_magics.workspace.transactions import change, read_transaction
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ class Repository(Displayable, Generic[T]):
 
     def get(self, name: str) -> T | None:
         """Return the value with a name, or None."""
+        require_text(name)
         return next((each for each in self if each.name == name), None)  # type: ignore[attr-defined]  # all have names
 
     def where(self, **values: Any) -> list[T]:

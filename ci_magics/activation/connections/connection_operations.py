@@ -24,7 +24,7 @@ from ci_magics.display.numbers import agreeing, counted_in_words
 from ci_magics.errors import ArgumentError, ConnectionSetupError, nearest_name
 from ci_magics.microsoft import signin
 from ci_magics.microsoft.signin import FLOWS
-from ci_magics.naming import require_name
+from ci_magics.naming import require_name, require_text, several
 from ci_magics.one_line import writable
 from ci_magics.workspace.access import Role, Verb, require
 from ci_magics.workspace.models import Connection
@@ -202,7 +202,10 @@ def shared_with(workspace: Workspace, share: Sequence[str]) -> tuple[str, ...]:
     ConnectionSetupError
         A role or user is unknown.
     """
-    share = [person_name(each) for each in share]
+    names = several(share)
+    for each in names:
+        require_text(each)
+    share = [person_name(each) for each in names]
     known = [*Role, *workspace.roles.names()]
     for each in share:
         if each not in known:

@@ -20,8 +20,10 @@ def run_exports(
     Without names, run every export whose schedule is on and that has a connection.
     """
     require(workspace, Verb.RUN_EXPORT)
-    chosen = [workspace.exports[name] for name in dict.fromkeys(names)]
-    chosen = chosen or [each for each in workspace.exports if each.active and each.connection_id is not None]
+    named = {each.id: each for each in (workspace.exports[name] for name in names)}
+    chosen = list(named.values()) or [
+        each for each in workspace.exports if each.active and each.connection_id is not None
+    ]
     done = []
     for export in chosen:
         entry = run_one(workspace, export, MANUAL, progress=progress, show=show, clock=clock)

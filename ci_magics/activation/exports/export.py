@@ -17,6 +17,7 @@ from ci_magics.activation.segments.consent_decision import remember_choice
 from ci_magics.activation.segments.stored_segment import StoredSegment, stored_segment
 from ci_magics.advice import NAME, Do, Opt, advise
 from ci_magics.errors import ArgumentError, WorkspaceError, quoted_list
+from ci_magics.naming import several
 from ci_magics.segmentation.segment import Segment
 from ci_magics.workspace.access import Verb, nothing_shared, require
 from ci_magics.workspace.export_models import Export
@@ -87,7 +88,10 @@ def options_of(workspace: Workspace, given: Mapping[str, Any], before: ExportOpt
         An option is not valid.
     """
     if "exclude" in given:
-        given = {**given, "exclude": [stored_segment(workspace, each).record.name for each in given["exclude"]]}
+        given = {
+            **given,
+            "exclude": [stored_segment(workspace, each).record.name for each in several(given["exclude"])],
+        }
     return with_changes(before or ExportOptions(), given)
 
 

@@ -14,6 +14,7 @@ from ci_magics.activation.exports.time_zones import chosen_zone, local_time_zone
 from ci_magics.advice import Command, Opt, advise
 from ci_magics.discreet import discreet_methods
 from ci_magics.errors import ArgumentError
+from ci_magics.naming import several
 
 Weekday = Literal["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 WEEKDAYS: tuple[str, ...] = get_args(Weekday)
@@ -106,7 +107,7 @@ def make_schedule(*, at: Sequence[str | dt.time], weekly: Sequence[str] = (), ti
     ArgumentError
         An option is not valid; the error names the valid ones.
     """
-    times = sorted({_time(each) for each in at})
+    times = sorted({_time(each) for each in several(at)})
     if not times:
         raise ArgumentError(
             "A schedule needs at least one time of the day.",
@@ -119,7 +120,7 @@ def make_schedule(*, at: Sequence[str | dt.time], weekly: Sequence[str] = (), ti
             advise("Leave some out, or let a timer of the system run ", Command("refresh"), "."),
             code="schedule_times",
         )
-    days = {_weekday(each) for each in weekly}
+    days = {_weekday(each) for each in several(weekly)}
     return Schedule(
         weekdays=tuple(each for each in get_args(Weekday) if each in days),
         times=tuple(times),

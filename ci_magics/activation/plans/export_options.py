@@ -14,6 +14,7 @@ from ci_magics.grammar.option import Option
 from ci_magics.grammar.shared import CONSENT, CONSENT_YES, EXCLUDE, IGNORE_CONSENT, NORMALIZATION, URL
 from ci_magics.matching.normalize import require_normalization
 from ci_magics.microsoft.advertising import Scope
+from ci_magics.naming import several
 from ci_magics.segmentation.segment import Segment
 
 Mode = Literal["mirror", "add", "remove", "replace"]
@@ -188,8 +189,7 @@ def with_changes(options: ExportOptions, given: Mapping[str, Any]) -> ExportOpti
     values.pop("email", None)
     url = values.pop("url", None)
     if "consent_yes" in values:
-        yes = values["consent_yes"]
-        values["consent_yes"] = (yes,) if isinstance(yes, str) else tuple(yes or ())
+        values["consent_yes"] = several(values["consent_yes"])
     values["exclude"] = tuple(values.get("exclude", options.exclude))
     wanted = {**dict(options), **values}
     require_normalization(wanted["normalization"])

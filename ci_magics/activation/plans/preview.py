@@ -23,6 +23,7 @@ from ci_magics.matching.coverage import Coverage, cover
 from ci_magics.matching.covered_segments import SegmentCoverage
 from ci_magics.matching.hash_list import NOTHING, HashList, Scratch
 from ci_magics.matching.normalize import require_normalization
+from ci_magics.naming import several
 from ci_magics.segmentation.segment import Segment
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import Connection, SegmentRecord
@@ -70,16 +71,16 @@ def preview(
         raise ArgumentError(
             "Nothing to preview.", advise("Name a segment: ", Do("preview", "Big spenders"), "."), code="no_segment"
         )
-    for each in (consent, *((consent_yes,) if isinstance(consent_yes, str) else consent_yes or ())):
+    for each in (consent, *several(consent_yes)):
         refuse_address(each or "")
     workspace = store_of(workspace)
     connection = find_connection(workspace, to) if to is not None else None
     require(workspace, Verb.PREVIEW, connection)
     stored = {each.record.name: each for each in (stored_segment(workspace, wanted) for wanted in segments)}
-    excluded = [stored_segment(workspace, each).record.name for each in exclude]
+    excluded = [stored_segment(workspace, each).record.name for each in several(exclude)]
     options = ExportOptions(
         consent=consent,
-        consent_yes=(consent_yes,) if isinstance(consent_yes, str) else tuple(consent_yes or ()),
+        consent_yes=several(consent_yes),
         ignore_consent=ignore_consent,
     )
     account = view_account(workspace, connection) if connection else None

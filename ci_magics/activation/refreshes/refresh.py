@@ -16,7 +16,6 @@ from ci_magics.activation.exports.saved_runs import BY_SYSTEM, Show, run_one
 from ci_magics.activation.exports.saving import connection_of
 from ci_magics.activation.notifications.state_changes import tell_of_refresh
 from ci_magics.activation.refreshes.notebook_execution import execute_notebook
-from ci_magics.activation.segments.consents import several
 from ci_magics.activation.segments.dependents import in_order, stale_since
 from ci_magics.activation.segments.refreshes import Allowed, SegmentRefresh, refresh_segments
 from ci_magics.advice import worded
@@ -27,6 +26,7 @@ from ci_magics.display.result_table import Column, ResultTable
 from ci_magics.errors import AccessError, ExportRefusedError, ExportStoppedError
 from ci_magics.grammar.operation import operation
 from ci_magics.grammar.option import Option
+from ci_magics.naming import several
 from ci_magics.workspace.access import Verb, is_shared_with, require, role_of
 from ci_magics.workspace.export_models import Export, Refresh
 from ci_magics.workspace.locks import Holder

@@ -18,6 +18,7 @@ from ci_magics.errors import CiError, not_found
 from ci_magics.grammar.operation import operation
 from ci_magics.grammar.option import Option
 from ci_magics.microsoft.advertising import Audience
+from ci_magics.naming import require_text
 from ci_magics.version import __version__
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import AudienceRecord, Connection, RunRecord
@@ -213,6 +214,7 @@ def _chosen(workspace: Workspace, names: tuple[str, ...]) -> list[AudienceRecord
     segments = set(workspace.segments.names())
     known = {name for each in records for name in (each.name, each.segment_name)}
     for name in names:
+        require_text(name)
         if name not in known and name not in segments:
             raise not_found(
                 "audience or segment", name, known | segments, advise(Do("status"), " without a name lists all.")

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from ci_magics.clock import present
 from ci_magics.errors import refuse_address
+from ci_magics.naming import several
 from ci_magics.segmentation.consent.columns import consent_column
 from ci_magics.segmentation.consent.document import ConsentChoice, SegmentConsent, StateCounter
 from ci_magics.segmentation.consent.joining import redacted_database, table_names
@@ -292,11 +293,6 @@ def states_by_key(workspace: Workspace, record: SegmentRecord) -> pl.DataFrame |
         for batch in profile_batches(workspace, record, ["key", STATE])
     ]
     return pl.concat(parts) if parts else None
-
-
-def several(given: str | Sequence[str] | None) -> tuple[str, ...]:
-    """Return a string, a sequence, or None as a tuple."""
-    return (given,) if isinstance(given, str) else tuple(given or ())
 
 
 def _file(path: str) -> str:

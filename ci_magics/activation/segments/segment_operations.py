@@ -19,7 +19,7 @@ from ci_magics.advice import Do, advise
 from ci_magics.clock import present
 from ci_magics.display.displayable import Displayable
 from ci_magics.errors import ArgumentError, SegmentError, quoted_list
-from ci_magics.naming import require_name
+from ci_magics.naming import require_name, require_text
 from ci_magics.segmentation.key_text import key_text
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import SegmentRecord
@@ -198,6 +198,8 @@ def end_suppression(workspace: Workspace, name: str) -> None:
 def tag_segment(workspace: Workspace, name: str, tags: Sequence[str]) -> SegmentRecord:
     """Replace the tags of a segment; see `Segments.tag`."""
     require(workspace, Verb.CHANGE_SEGMENT)
+    for tag in tags:
+        require_text(tag)
     wanted = tuple(dict.fromkeys(tag.strip() for tag in tags if tag.strip()))
     for tag in wanted:
         require_name(tag, "tag")

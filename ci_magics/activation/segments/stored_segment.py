@@ -162,7 +162,9 @@ def stored_segment(workspace: Workspace, wanted: Segment | str) -> StoredSegment
         what = "a DataFrame" if is_frame(wanted) else f"a {type(wanted).__name__}"
         raise ArgumentError(
             f"This is {what}, not a segment.",
-            advise("Make it a segment first: ", Do("segment", NAME, Placeholder("df")), "."),
+            "Give segments one by one; to do that with a list, write * before it."
+            if isinstance(wanted, list | tuple | set)
+            else advise("Make it a segment first: ", Do("segment", NAME, Placeholder("df")), "."),
             code="not_a_segment",
         )
     return stored_record(workspace, record)
