@@ -40,14 +40,8 @@ def plan(
 
     Parameters
     ----------
-    segments
-        Segments or their names.
-    to
-        Connection or its name.
-    show
-        Called with each message for the user, such as a sign-in code.
-    workspace
-        Workspace to use; None opens the default one.
+    segments, to, show, workspace
+        As in `ci_magics.export`.
     options
         See `ExportKeywords`.
 

@@ -15,24 +15,7 @@ _LONGEST_USER = 200
 
 
 def give_role(workspace: Workspace, user: str, role: str) -> UserRole:
-    """Give a user a role in a workspace.
-
-    Parameters
-    ----------
-    workspace
-        The workspace.
-    user
-        The name of the JupyterHub user, or of the operating system's user.
-    role
-        ``administrator``, ``contributor``, or ``viewer``.
-
-    Raises
-    ------
-    AccessError
-        The current user is not an administrator, or no administrator would remain.
-    ArgumentError
-        The role does not exist, or the name is not valid.
-    """
+    """Give a user a role in a workspace; see `Roles.give`."""
     require(workspace, Verb.GIVE_ROLE)
     if role not in list(Role):
         nearest = nearest_name(role, list(Role))
@@ -48,22 +31,7 @@ def give_role(workspace: Workspace, user: str, role: str) -> UserRole:
 
 
 def take_role(workspace: Workspace, user: str) -> None:
-    """Make a user a viewer, the role of every user without another one.
-
-    Parameters
-    ----------
-    workspace
-        The workspace.
-    user
-        The name of the user.
-
-    Raises
-    ------
-    AccessError
-        The current user is not an administrator, or no administrator would remain.
-    NotFoundError
-        The user has no role.
-    """
+    """Make a user a viewer; see `Roles.take`."""
     require(workspace, Verb.GIVE_ROLE)
     user = person_name(user)
     known = workspace.roles[user]

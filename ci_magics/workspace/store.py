@@ -409,20 +409,7 @@ class ConnectionRepository(Repository[Connection]):
 
 
 def open_workspace(location: str | os.PathLike[str] | None = None) -> Workspace:
-    """Open a workspace; the same location gives the same object.
-
-    Parameters
-    ----------
-    location
-        A folder, or a SQLAlchemy database URL. Files are beside a SQLite database; with a server, they are in its
-        database, or in the folder ``CI_MAGICS_STORE``. By default ``CI_MAGICS_WORKSPACE``, else the user's folder for
-        application data.
-
-    Raises
-    ------
-    WorkspaceError
-        It cannot be opened, or was written by a newer version.
-    """
+    """Open a workspace; the same location gives the same object. See `ci_magics.open_workspace`."""
     with _ONE_AT_A_TIME:
         return _open(*_parse_location(location), current_user())
 
