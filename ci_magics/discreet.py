@@ -94,7 +94,7 @@ def _raisable(error: BaseException, name: str, given: list[Any], outside: BaseEx
     else:
         failed = CiError(
             f"{name} failed unexpectedly ({type_of(hidden)}).",
-            "Check the types of what you handed in; if they are right, please report it.",
+            "Check the types of your arguments; if they are right, please report it.",
             code=UNEXPECTED,
         )
         failed.__cause__ = hidden

@@ -86,7 +86,7 @@ class CiError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """Show one line instead of a stack in a notebook (IPython's hook for exceptions)."""
-        if self.short and not _asked_for_all():
+        if self.short and not _shows_full_traceback():
             return [f"{type(self).__name__}: {self}"]
         return [without_addresses(line) for error in _chain(self) for line in _lines(error)]
 
@@ -164,7 +164,7 @@ def refuse_address(name: str) -> None:
         raise ArgumentError("A name may not be an e-mail address.", "Choose another one.", code="address_as_name")
 
 
-def _asked_for_all() -> bool:
+def _shows_full_traceback() -> bool:
     """Return whether ``%tb`` is running; IPython uses the same hook for it."""
     return any(
         frame.f_code.co_name == "tb" and frame.f_globals.get("__name__") == "IPython.core.magics.execution"
@@ -182,8 +182,8 @@ def _chain(error: BaseException) -> list[BaseException]:
 
 def _lines(error: BaseException) -> list[str]:
     """Return an error's stack, without messages of other libraries, which may quote data."""
-    said = f": {error}" if isinstance(error, CiError) else ""
-    return [*traceback.format_tb(error.__traceback__), f"{type_of(error)}{said}"]
+    message = f": {error}" if isinstance(error, CiError) else ""
+    return [*traceback.format_tb(error.__traceback__), f"{type_of(error)}{message}"]
 
 
 def not_found(kind: str, name: str, known: Iterable[str], next_step: str | Advice) -> NotFoundError:

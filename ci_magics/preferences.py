@@ -1,4 +1,4 @@
-"""What functions do unless they are told otherwise: ``ci.options``."""
+"""Default behavior of functions: ``ci.options``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 
 @dataclass
 class Options:
-    """What functions of ci-magics do unless they are told otherwise; for this process.
+    """Default behavior of the functions of ci-magics in this process.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ class Options:
     verbose: bool = False
 
     def __setattr__(self, name: str, value: bool) -> None:
-        """Set an option; an unknown one is an AttributeError, so that a slip does not go unnoticed."""
+        """Set an option; an unknown one is an AttributeError, so that a typo does not go unnoticed."""
         known = [each.name for each in fields(self)]
         if name not in known:
             raise AttributeError(f"There is no option '{name}'; use {', '.join(known)}.")

@@ -57,9 +57,9 @@ def _may_quote(error: Exception) -> bool:
     """Return whether an error's text may quote data: another library wrote it, or it contains an address."""
     frames = [frame for frame, _line in traceback.walk_tb(error.__traceback__)]
     raised_in = str(frames[-1].f_globals.get("__name__", "")) if frames else ""
-    theirs = any(_is_installed(each) for each in (type(error).__module__, raised_in))
-    said = "\n".join([str(error), *getattr(error, "__notes__", ())])
-    return theirs or isinstance(error, ExceptionGroup) or without_addresses(said) != said
+    foreign = any(_is_installed(each) for each in (type(error).__module__, raised_in))
+    message = "\n".join([str(error), *getattr(error, "__notes__", ())])
+    return foreign or isinstance(error, ExceptionGroup) or without_addresses(message) != message
 
 
 def _is_installed(module: str) -> bool:

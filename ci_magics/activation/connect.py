@@ -51,10 +51,10 @@ def connect(
     developer_token: Annotated[
         str | None,
         Option(
-            "developer token of Microsoft Advertising", kind="secret", hint="kept in the keyring; empty: as it is kept"
+            "developer token of Microsoft Advertising", kind="secret", hint="stored in the keyring; empty: unchanged"
         ),
     ] = None,
-    withdraw: Annotated[bool, Option("take both consents back: nothing is sent any more")] = False,
+    withdraw: Annotated[bool, Option("withdraw both consents: nothing more is sent")] = False,
     workspace: WorkspaceLike | None = None,
     show: Callable[[str], None] = announce,
 ) -> Connection:
@@ -130,10 +130,10 @@ def connect(
     keep_consents(workspace, connection, newly)
     if existing and share:
         share_connection(workspace, name, share)
-    made = workspace.connections[name]
-    if existing is None and made.missing_consents:
-        show(consent_notice(made) if made.agreed else f"{consent_notice(made)} {unchecked_notice(made)}")
-    return made
+    saved = workspace.connections[name]
+    if existing is None and saved.missing_consents:
+        show(consent_notice(saved) if saved.agreed else f"{consent_notice(saved)} {unchecked_notice(saved)}")
+    return saved
 
 
 def withdraw_consents(workspace: Workspace, name: str, show: Callable[[str], None]) -> Connection:
@@ -199,14 +199,14 @@ def _require_same(
     existing: Connection, environment: str | None, ids: Ids, client_id: str | None, tenant: str | None
 ) -> Connection:
     """Return the existing connection. Opening one changes nothing, so the given options must match it."""
-    said = {
+    old = {
         "environment": (environment, existing.environment, "environment"),
         "customer id": (ids.customer, existing.customer_id, "customer_id"),
         "account id": (ids.account, existing.account_id, "account_id"),
         "client id": (client_id, existing.client_id, "client_id"),
         "tenant": (tenant, existing.tenant, "tenant"),
     }
-    for word, (now, kept, option) in said.items():
+    for word, (now, kept, option) in old.items():
         if now is not None and now != kept:
             known = "" if existing.details_hidden else f": {kept or 'none'}, not {now}"
             raise ConnectionSetupError(

@@ -125,8 +125,8 @@ def _place_of_what_cannot_be_opened(machine: Machine) -> Iterator[Finding]:
 def _versions() -> Finding:
     here = [name for name in _LIBRARIES if importlib.util.find_spec(_module(name))]
     missing = [name for name in _LIBRARIES if name not in here]
-    said = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in here)
-    found = f"ci-magics {__version__}, Python {platform.python_version()}, {said}."
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in here)
+    found = f"ci-magics {__version__}, Python {platform.python_version()}, {versions}."
     if missing:
         return Finding("versions", BAD, f"{', '.join(missing)} not installed.", "pip install --upgrade ci-magics")
     return Finding("versions", GOOD, found)
@@ -162,7 +162,7 @@ def _encryption() -> Finding:
             return Finding(
                 "token cache",
                 LOOK,
-                f"This machine offers no encryption ({lacking}): tokens are kept in files that only you can read.",
+                f"This machine offers no encryption ({lacking}): tokens are stored in files that only you can read.",
                 "Install the system's keyring (on Linux libsecret and PyGObject), or use CI_MAGICS_REFRESH_TOKEN.",
             )
     return Finding("token cache", GOOD, f"Encrypted by {type(kept).__name__}.")
@@ -188,12 +188,12 @@ def _of_connections(workspace: Workspace) -> Iterator[Finding]:
     for connection in connections:
         yield _signed_in(workspace, connection)
         yield _consents(connection)
-    asked: set[str] = set()
+    checked: set[str] = set()
     if any(each.environment == "emulator" for each in connections):
         yield _emulator(workspace)
     for connection in connections:
-        if connection.environment not in asked:
-            asked.add(connection.environment)
+        if connection.environment not in checked:
+            checked.add(connection.environment)
             yield from _services(workspace, connection)
 
 
@@ -253,7 +253,7 @@ def _clock(connection: Connection, answers: Sequence[Answer]) -> Iterator[Findin
     ahead = max(known, key=abs)
     check = f"clock against {connection.environment}"
     if abs(ahead) > _MOST_AHEAD:
-        way = "ahead" if ahead > 0 else "behind"
-        yield Finding(check, BAD, f"This machine is {abs(ahead):.0f} s {way}.", "Set the clock by NTP.")
+        direction = "ahead" if ahead > 0 else "behind"
+        yield Finding(check, BAD, f"This machine is {abs(ahead):.0f} s {direction}.", "Set the clock by NTP.")
     else:
         yield Finding(check, GOOD, "Right, within five minutes.")

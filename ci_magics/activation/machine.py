@@ -108,7 +108,7 @@ def _home(place: Path) -> Finding:
     return Finding(
         "home folder",
         LOOK,
-        "You may not write to your home folder, so nothing can be kept there.",
+        "You may not write to your home folder, so nothing can be stored there.",
         "Set HOME to a folder of yours, or CI_MAGICS_WORKSPACE to where the workspace is.",
     )
 
@@ -140,7 +140,7 @@ def _disk(folder: Path, machine: Machine) -> Finding:
     except OSError as error:
         remedy = "Check that the folder of the workspace is there and yours."
         return Finding("disk", BAD, f"It cannot be looked at ({type(error).__name__}).", remedy)
-    remedy = f"Make room there ({Do('purge')} removes what is kept too long), or move the workspace to another disk."
+    remedy = f"Free up space ({Do('purge')} removes expired data), or move the workspace to another disk."
     if files == 0:
         return Finding("disk", BAD, "There is no room for another file where the workspace is.", remedy)
     if free < _TIGHT:

@@ -89,8 +89,8 @@ class Plan(ResultTable[AudiencePlan]):
 
     @property
     def _notes(self) -> list[str]:
-        said = [(each.renewal, each.consent_note and f"{each.consent_note}.") for each in self.audiences]
-        return [note for pair in said for note in pair if note]
+        notes = [(each.renewal, each.consent_note and f"{each.consent_note}.") for each in self.audiences]
+        return [note for pair in notes for note in pair if note]
 
     @classmethod
     def load(cls, path: str | Path, *, workspace: WorkspaceLike | None = None, show: Show = announce) -> Plan:
@@ -174,7 +174,7 @@ class Plan(ResultTable[AudiencePlan]):
             require_manager(services, connection)
         works = self._works or self._works_again(connection, services)
         if len(works) != len(self.audiences):
-            raise _outdated("not everything could be looked at when it was made.")
+            raise _outdated("not everything could be checked when it was created.")
         desk = RunContext(self._workspace, services, progress, owner)
         return start_run(desk, self.document, connection, works, run_id, as_of or {})
 
@@ -271,7 +271,7 @@ class Plan(ResultTable[AudiencePlan]):
 
 def _outdated(why: str) -> ExportRefusedError:
     return ExportRefusedError(
-        f"The plan is out of date, so nothing was sent: {why}", "Make the plan again.", code="plan_outdated"
+        f"The plan is out of date, so nothing was sent: {why}", "Create the plan again.", code="plan_outdated"
     )
 
 
@@ -366,8 +366,8 @@ def plan_of(
     """
     now = services.conversation.clock.now() if services else present()
     document = document_of(connection, options, segments, tuple(works), now, Verdict(state=READY))
-    foreseen, stopped = foresee(workspace, document, works)
-    verdict = verdict_of([*findings, *foreseen], audiences=len(works), stopped=stopped, not_checked=not_checked)
+    expected, stopped = foresee(workspace, document, works)
+    verdict = verdict_of([*findings, *expected], audiences=len(works), stopped=stopped, not_checked=not_checked)
     document = document.model_copy(update={"verdict": verdict})
     return Plan(document, workspace, show, tuple(works) if len(works) == len(segments) else None, services)
 

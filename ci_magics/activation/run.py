@@ -158,7 +158,7 @@ class Run(ResultTable[AudienceResult]):
 
     @property
     def _notes(self) -> list[str]:
-        return [*(note for each in self.results for note in each.notes), *self._way_on()]
+        return [*(note for each in self.results for note in each.notes), *self._next_step()]
 
     @property
     def _short_id(self) -> str:
@@ -233,9 +233,9 @@ class Run(ResultTable[AudienceResult]):
         for each in self.results:
             lines.append(f"  audience '{each.audience}': {_counts(each)}")
             lines += [f"    {note}" for note in each.notes]
-        return "\n".join([*lines, *self._way_on()])
+        return "\n".join([*lines, *self._next_step()])
 
-    def _way_on(self) -> list[str]:
+    def _next_step(self) -> list[str]:
         return [] if self.finished_at else [f"It is not finished: {Do('runs.resume', self._short_id)}"]
 
 

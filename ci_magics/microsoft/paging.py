@@ -160,6 +160,6 @@ def _repeated(service: str) -> ServiceError:
     """Build the error for pages that form a loop."""
     return ServiceError(
         f"{service} sent the same page twice, so the rest cannot be told from what was read.",
-        advise("Run it again, which goes on from there, or read it another way (", Opt("via"), ")."),
+        advise("Run it again, which goes on from there, or read it by another route (", Opt("via"), ")."),
         code="page_repeated",
     )

@@ -81,7 +81,7 @@ class Call:
         return self.arguments.switch("quiet")
 
     def say(self, sentence: str) -> None:
-        """Print a sentence beside the result, unless the call is quiet."""
+        """Print a sentence in addition to the result, unless the call is quiet."""
         if not self.quiet:
             write(f"{sentence}\n")
 
@@ -99,7 +99,7 @@ class Call:
         parameter
             The parameter.
         word
-            A word of the line, an object, or None for a secret, which is asked for.
+            A word of the line, an object, or None for a secret, for which the user is prompted.
         """
         if parameter.secret:
             return typed(parameter.option.help)
@@ -112,7 +112,7 @@ class Call:
         return word if parameter.type == "number" and isinstance(word, int) else text_of(word)
 
     def carry_out(self, path: str, arguments: Arguments | None = None, *, of: Any = None, **options: Any) -> Done:
-        """Carry out an operation as the line says, with a progress line.
+        """Execute an operation with the arguments of the line and a progress line.
 
         Parameters
         ----------
@@ -126,12 +126,12 @@ class Call:
             More options of the operation, by their names in Python.
         """
         operation = declaration(path)
-        given = self.arguments if arguments is None else arguments
-        if "normalization" in [each.name for each in operation.options] and not given.given("normalization"):
+        positional = self.arguments if arguments is None else arguments
+        if "normalization" in [each.name for each in operation.options] and not positional.given("normalization"):
             options = {"normalization": self.settings.normalization, **options}
         with self.progress() as progress:
-            around = {"show": self.say, "progress": progress, **options}
-            return carry_out(operation, given, self.resolve, around, of)
+            context = {"show": self.say, "progress": progress, **options}
+            return carry_out(operation, positional, self.resolve, context, of)
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ class Magic:
     declare
         Returns the source of the parser, the help and the completion; called when one of them is first needed.
     work
-        Carries out a call and returns what the cell shows.
+        Executes a call and returns what the cell shows.
     verbs
         Returns the declarations of its verbs by the words that choose them.
     """

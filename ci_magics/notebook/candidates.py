@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ci_magics.notebook.cursor import CursorPosition
 from ci_magics.notebook.options import OPTIONS
-from ci_magics.notebook.place import Place
 from ci_magics.notebook.stored_names import Stored
 from ci_magics.quoting import magic_word
 from ci_magics.segmentation.sources.files import USUAL_ENCODINGS
@@ -40,7 +40,7 @@ class Candidates:
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class NameSources:
     """The sources of names: the notebook's variables and the workspace."""
 
     variables: Mapping[str, Any]
@@ -73,75 +73,75 @@ def variables_of(variables: Mapping[str, Any]) -> list[str]:
     return [name for name in variables if not name.startswith("_") and name not in hidden]
 
 
-def _segments(_place: Place, around: Surroundings) -> Iterator[Candidates]:
-    yield Candidates("segment", around.stored.names("segment"))
-    yield Candidates("variable", around.instances("ci_magics.segmentation.segment", "Segment"))
+def _segments(_cursor: CursorPosition, sources: NameSources) -> Iterator[Candidates]:
+    yield Candidates("segment", sources.stored.names("segment"))
+    yield Candidates("variable", sources.instances("ci_magics.segmentation.segment", "Segment"))
 
 
-def _connections(_place: Place, around: Surroundings) -> Iterator[Candidates]:
-    yield Candidates("connection", around.stored.names("connection"))
-    yield Candidates("variable", around.instances("ci_magics.workspace.models", "Connection"))
+def _connections(_cursor: CursorPosition, sources: NameSources) -> Iterator[Candidates]:
+    yield Candidates("connection", sources.stored.names("connection"))
+    yield Candidates("variable", sources.instances("ci_magics.workspace.models", "Connection"))
 
 
-def _instances(_place: Place, around: Surroundings) -> Iterator[Candidates]:
-    yield Candidates("instance", around.stored.names("instance"))
+def _instances(_cursor: CursorPosition, sources: NameSources) -> Iterator[Candidates]:
+    yield Candidates("instance", sources.stored.names("instance"))
 
 
-def _insights_segments(_place: Place, around: Surroundings) -> Iterator[Candidates]:
+def _insights_segments(_cursor: CursorPosition, sources: NameSources) -> Iterator[Candidates]:
     """Yield the Customer Insights segments from the last listing; makes no request."""
-    yield Candidates("segment", around.stored.names("insights segment"))
+    yield Candidates("segment", sources.stored.names("insights segment"))
 
 
-def _audiences(_place: Place, around: Surroundings) -> Iterator[Candidates]:
-    yield Candidates("audience", around.stored.names("audience"))
+def _audiences(_cursor: CursorPosition, sources: NameSources) -> Iterator[Candidates]:
+    yield Candidates("audience", sources.stored.names("audience"))
 
 
-def _exports(_place: Place, around: Surroundings) -> Iterator[Candidates]:
-    yield Candidates("export", around.stored.names("export"))
+def _exports(_cursor: CursorPosition, sources: NameSources) -> Iterator[Candidates]:
+    yield Candidates("export", sources.stored.names("export"))
 
 
-def _runs(_place: Place, around: Surroundings) -> Iterator[Candidates]:
+def _runs(_cursor: CursorPosition, sources: NameSources) -> Iterator[Candidates]:
     """Yield the unfinished runs, newest first."""
-    yield Candidates("run", around.stored.names("run"))
+    yield Candidates("run", sources.stored.names("run"))
 
 
-def _frames(_place: Place, around: Surroundings) -> Iterator[Candidates]:
-    yield Candidates("frame", around.frames())
+def _frames(_cursor: CursorPosition, sources: NameSources) -> Iterator[Candidates]:
+    yield Candidates("frame", sources.frames())
 
 
-def _columns(place: Place, around: Surroundings) -> Iterator[Candidates]:
-    yield Candidates("column", _columns_at(place, around))
+def _columns(cursor: CursorPosition, sources: NameSources) -> Iterator[Candidates]:
+    yield Candidates("column", _columns_at(cursor, sources))
 
 
-def _columns_at(place: Place, around: Surroundings) -> list[str]:
+def _columns_at(cursor: CursorPosition, sources: NameSources) -> list[str]:
     """Return the columns of the frames named in the line or cell; else the known columns of the named segments."""
-    named = [word.text for word in place.named("frame")] or _WORDS.findall(place.body)
-    columns = [column for name in dict.fromkeys(named) for column in known_columns(around.variables.get(name))]
+    named = [word.text for word in cursor.named("frame")] or _WORDS.findall(cursor.body)
+    columns = [column for name in dict.fromkeys(named) for column in known_columns(sources.variables.get(name))]
     if columns:
         return columns
-    return [column for word in place.named("segment") for column in around.stored.columns(word.text)]
+    return [column for word in cursor.named("segment") for column in sources.stored.columns(word.text)]
 
 
-def _condition(place: Place, around: Surroundings) -> Iterator[Candidates]:
+def _condition(cursor: CursorPosition, sources: NameSources) -> Iterator[Candidates]:
     """Yield columns that complete the last word of a condition."""
-    found = _TAIL.search(place.text)
-    written = map(magic_word, _columns_at(place, around))
-    names = [name for name in written if not place.quote or place.quote not in name]
+    found = _TAIL.search(cursor.text)
+    written = map(magic_word, _columns_at(cursor, sources))
+    names = [name for name in written if not cursor.quote or cursor.quote not in name]
     yield Candidates("column", names, found.group() if found else "")
 
 
-def _rule(place: Place, around: Surroundings) -> Iterator[Candidates]:
+def _rule(cursor: CursorPosition, sources: NameSources) -> Iterator[Candidates]:
     """Yield columns that complete the last word of a rule, or segments after an opening single quote."""
-    before, quote, name = place.text.rpartition("'")
-    if place.quote == '"' and quote and before.count("'") % 2 == 0:
-        yield Candidates("segment", [f"{each}'" for each in around.stored.names("segment")], name)
+    before, quote, name = cursor.text.rpartition("'")
+    if cursor.quote == '"' and quote and before.count("'") % 2 == 0:
+        yield Candidates("segment", [f"{each}'" for each in sources.stored.names("segment")], name)
     else:
-        yield from _condition(place, around)
+        yield from _condition(cursor, sources)
 
 
-def _files(place: Place, _around: Surroundings) -> Iterator[Candidates]:
+def _files(cursor: CursorPosition, _sources: NameSources) -> Iterator[Candidates]:
     """Yield the files and folders that match the typed path."""
-    head, slash, tail = place.text.rpartition("/")
+    head, slash, tail = cursor.text.rpartition("/")
     try:
         folder = Path(f"{head}{slash}").expanduser() if head or slash else Path()
         entries = sorted(folder.iterdir())
@@ -158,25 +158,25 @@ def _files(place: Place, _around: Surroundings) -> Iterator[Candidates]:
     )
 
 
-def _encodings(_place: Place, _around: Surroundings) -> Iterator[Candidates]:
+def _encodings(_cursor: CursorPosition, _sources: NameSources) -> Iterator[Candidates]:
     yield Candidates("encoding", USUAL_ENCODINGS)
 
 
-def _options(_place: Place, _around: Surroundings) -> Iterator[Candidates]:
+def _options(_cursor: CursorPosition, _sources: NameSources) -> Iterator[Candidates]:
     yield Candidates("option", [f"{each.name}={value}" for each in OPTIONS.values() for value in each.values])
 
 
-def _shares(_place: Place, around: Surroundings) -> Iterator[Candidates]:
+def _shares(_cursor: CursorPosition, sources: NameSources) -> Iterator[Candidates]:
     """Yield what a connection can be shared with: roles, and users known to the workspace."""
     yield Candidates("role", list(Role))
-    yield Candidates("user", around.stored.names("user"))
+    yield Candidates("user", sources.stored.names("user"))
 
 
-def _users(_place: Place, around: Surroundings) -> Iterator[Candidates]:
-    yield Candidates("user", around.stored.names("user"))
+def _users(_cursor: CursorPosition, sources: NameSources) -> Iterator[Candidates]:
+    yield Candidates("user", sources.stored.names("user"))
 
 
-KINDS: dict[str, Callable[[Place, Surroundings], Iterator[Candidates]]] = {
+KINDS: dict[str, Callable[[CursorPosition, NameSources], Iterator[Candidates]]] = {
     "audience": _audiences,
     "column": _columns,
     "condition": _condition,

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
 
 from ci_magics.errors import CiError
-from ci_magics.notebook.candidates import KINDS, Candidates, Surroundings, variables_of
-from ci_magics.notebook.place import Place, place_in
+from ci_magics.notebook.candidates import KINDS, Candidates, NameSources, variables_of
+from ci_magics.notebook.cursor import CursorPosition, cursor_position
 from ci_magics.notebook.registry import MAGICS
 from ci_magics.notebook.stored_names import StoredNames
 from ci_magics.quoting import magic_quoted, magic_word
@@ -50,10 +50,10 @@ def matcher_for(variables: Mapping[str, Any], stored: StoredNames) -> Any:
     def match(context: CompletionContext) -> dict[str, Any]:
         lines = context.full_text.split("\n")
         before = "\n".join([*lines[: context.cursor_line], lines[context.cursor_line][: context.cursor_position]])
-        place = place_in(_BY_NAME, before, context.full_text[len(before) :])
-        if place is None or (place.raw.startswith("{") and not place.quote):
+        cursor = cursor_position(_BY_NAME, before, context.full_text[len(before) :])
+        if cursor is None or (cursor.raw.startswith("{") and not cursor.quote):
             return {"completions": [], "suppress": False}
-        replaced, found = _completions(place, variables, stored)
+        replaced, found = _completions(cursor, variables, stored)
         return {"completions": found or _Nothing(), "suppress": True, "matched_fragment": replaced, "ordered": True}
 
     return match
@@ -97,58 +97,60 @@ def remove_matcher(shell: InteractiveShell, match: Any) -> None:
         matchers.remove(match)
 
 
-def _completions(place: Place, variables: Mapping[str, Any], stored: StoredNames) -> tuple[str, list[SimpleCompletion]]:
+def _completions(
+    cursor: CursorPosition, variables: Mapping[str, Any], stored: StoredNames
+) -> tuple[str, list[SimpleCompletion]]:
     """Return the text to replace at the cursor, and its possible completions."""
-    if not place.quote and place.raw.startswith("$"):
+    if not cursor.quote and cursor.raw.startswith("$"):
         names = [f"${name}" for name in variables_of(variables)]
-        return place.raw, [SimpleCompletion(name, type="variable") for name in _fitting(names, place.raw)]
-    if place.awaited is None and not place.quote and place.raw.startswith("-"):
-        return place.raw, _options(place)
-    found = list(_candidates(place, variables, stored))
+        return cursor.raw, [SimpleCompletion(name, type="variable") for name in _matching(names, cursor.raw)]
+    if cursor.open_option is None and not cursor.quote and cursor.raw.startswith("-"):
+        return cursor.raw, _options(cursor)
+    found = list(_candidates(cursor, variables, stored))
     tail = next((each.tail for each in found if each.tail is not None), None)
     if tail is not None:
-        return tail, [SimpleCompletion(name, type=each.kind) for each in found for name in _fitting(each.names, tail)]
+        return tail, [SimpleCompletion(name, type=each.kind) for each in found for name in _matching(each.names, tail)]
     completions = [
-        SimpleCompletion(_written(place, each.kind, name), type=each.kind)
+        SimpleCompletion(_quoted_if_needed(cursor, each.kind, name), type=each.kind)
         for each in found
-        for name in _fitting(each.names, place.text)
+        for name in _matching(each.names, cursor.text)
     ]
-    options = _options(place) if place.awaited is None and not place.raw else []
-    return place.raw, [*completions, *options]
+    options = _options(cursor) if cursor.open_option is None and not cursor.raw else []
+    return cursor.raw, [*completions, *options]
 
 
-def _options(place: Place) -> list[SimpleCompletion]:
+def _options(cursor: CursorPosition) -> list[SimpleCompletion]:
     """Return the options that can still be given."""
-    names = [each.name for each in place.command.options if each.repeatable or each.name not in place.options]
-    return [SimpleCompletion(name, type="option") for name in _fitting([*names, "--help"], place.raw)]
+    names = [each.name for each in cursor.command.options if each.repeatable or each.name not in cursor.options]
+    return [SimpleCompletion(name, type="option") for name in _matching([*names, "--help"], cursor.raw)]
 
 
-def _candidates(place: Place, variables: Mapping[str, Any], stored: StoredNames) -> Iterator[Candidates]:
-    wanted = place.awaited or place.positional
+def _candidates(cursor: CursorPosition, variables: Mapping[str, Any], stored: StoredNames) -> Iterator[Candidates]:
+    wanted = cursor.open_option or cursor.positional
     if wanted is None:
         return
     if wanted.choices:
         yield Candidates("choice", wanted.choices)
     if wanted.kind in KINDS:
         try:
-            yield from KINDS[wanted.kind](place, Surroundings(variables, stored))
+            yield from KINDS[wanted.kind](cursor, NameSources(variables, stored))
         except CiError:
             return  # the workspace cannot be read; the magic itself reports why
 
 
-def _written(place: Place, kind: str, name: str) -> str:
+def _quoted_if_needed(cursor: CursorPosition, kind: str, name: str) -> str:
     """Return a name as it must be written here, quoted if it needs quotes or already has an opening one."""
-    if not place.quote:
+    if not cursor.quote:
         plain = kind in ("variable", "option") or (kind == "file" and not _BREAKS.search(name))
         return name if plain else magic_word(name)
-    if place.quote in name:
+    if cursor.quote in name:
         return magic_quoted(name)
-    return f"{place.quote}{name}{'' if place.after.startswith(place.quote) else place.quote}"
+    return f"{cursor.quote}{name}{'' if cursor.after.startswith(cursor.quote) else cursor.quote}"
 
 
-def _fitting(names: Iterable[str], begun: str) -> list[str]:
+def _matching(names: Iterable[str], begun: str) -> list[str]:
     """Return the names that start with the typed text, ignoring case; if there are none, those that contain it."""
-    folded, every = begun.casefold(), list(dict.fromkeys(names))
-    return [name for name in every if name.casefold().startswith(folded)] or [
-        name for name in every if folded in name.casefold()
+    folded, unique = begun.casefold(), list(dict.fromkeys(names))
+    return [name for name in unique if name.casefold().startswith(folded)] or [
+        name for name in unique if folded in name.casefold()
     ]

@@ -17,7 +17,7 @@ COMMAND = Command(
     (Flag("--sources", "show which source decided"), QUIET),
     notes=(
         "An option is set by %ci_config or %config CiMagics.NAME, an environment variable CI_MAGICS_NAME, or\n"
-        "[tool.ci-magics] of pyproject.toml: the first of them that has it decides. Where data goes is no option."
+        "[tool.ci-magics] of pyproject.toml: the first of them that has it decides. Where data goes is not an option."
     ),
 )
 
@@ -29,8 +29,8 @@ def config(call: Call) -> Any:
         name, equals, value = word.partition("=")
         if following.startswith("=") or (equals and not (name and value)):
             raise ArgumentError(
-                "There are blanks around an equals sign, or nothing on one side of it.",
-                "Write NAME=VALUE without blanks, for example short_errors=true.",
+                "There are spaces around an equals sign, or nothing on one side of it.",
+                "Write NAME=VALUE without spaces, for example short_errors=true.",
                 code="value",
             )
         if not equals:

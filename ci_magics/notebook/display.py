@@ -12,8 +12,8 @@ from ci_magics.display.output import write
 if TYPE_CHECKING:
     from ci_magics.activation.progress import Progress
 
-_PATIENCE = 0.5
-_PAUSE = 0.1
+_DELAY = 0.5
+_INTERVAL = 0.1
 
 
 class ProgressLine:
@@ -40,14 +40,14 @@ class ProgressLine:
         self._monotonic = monotonic
         self._write = write
         self._started = monotonic()
-        self._shown_at = -_PAUSE
+        self._shown_at = -_INTERVAL
         self._last: Progress | None = None
 
     def __call__(self, progress: Progress) -> None:
         """Show the current progress, at most once per tenth of a second."""
         elapsed = self._monotonic() - self._started
         self._last = progress
-        if self._live and elapsed >= _PATIENCE and elapsed - self._shown_at >= _PAUSE:
+        if self._live and elapsed >= _DELAY and elapsed - self._shown_at >= _INTERVAL:
             self._shown_at = elapsed
             self._show(progress_text(progress, elapsed))
 
@@ -117,13 +117,13 @@ def progress_text(progress: Progress, elapsed: float, *, ended: bool = False) ->
     """
     from ci_magics.display.numbers import counted
 
-    took = f"in {elapsed:.1f} s" if ended else ""
+    duration = f"in {elapsed:.1f} s" if ended else ""
     if not progress.total:
-        return f"{progress.step} {took or '…'}"
+        return f"{progress.step} {duration or '…'}"
     line = f"{progress.step}: {counted(progress.done)} of {counted(progress.total)} ({progress.share:.0%})"
     if elapsed >= 1 and progress.done:
         line += f", {counted(round(progress.done / elapsed))} per second"
     if ended:
-        return f"{line}, {took}"
-    left = elapsed / progress.share - elapsed if 0 < progress.share < 1 else 0
-    return f"{line}, about {left:.0f} s left" if left >= 1 else line
+        return f"{line}, {duration}"
+    seconds_left = elapsed / progress.share - elapsed if 0 < progress.share < 1 else 0
+    return f"{line}, about {seconds_left:.0f} s left" if seconds_left >= 1 else line

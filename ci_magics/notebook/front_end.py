@@ -65,6 +65,6 @@ def examined(place: FrontEnd) -> list[Finding]:
             "front end", LOOK, f"{place.name}: no forms here.", "Every form is a magic and a function too; see --help."
         )
     if place.asks:
-        return [forms, Finding("questions", GOOD, "Somebody is there to sign in.")]
+        return [forms, Finding("questions", GOOD, "You can be asked to sign in.")]
     remedy = "Set CI_MAGICS_CLIENT_ID, CI_MAGICS_REFRESH_TOKEN and CI_MAGICS_DEVELOPER_TOKEN for unattended runs."
-    return [forms, Finding("questions", LOOK, "Nobody can be asked to sign in here.", remedy)]
+    return [forms, Finding("questions", LOOK, "You cannot be asked to sign in here.", remedy)]

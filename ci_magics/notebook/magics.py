@@ -15,7 +15,7 @@ from ci_magics.errors import ArgumentError, CiError
 from ci_magics.grammar.arguments import parse
 from ci_magics.notebook.call import Call, Magic
 from ci_magics.notebook.completion import add_matcher, remove_matcher
-from ci_magics.notebook.earlier_forms import refuse_earlier_form
+from ci_magics.notebook.old_syntax import reject_old_syntax
 from ci_magics.notebook.options import OPTIONS, SET, OptionList, OptionRefused, known_option, outside_options
 from ci_magics.notebook.registry import MAGICS
 from ci_magics.notebook.stored_names import StoredNames
@@ -112,7 +112,7 @@ class CiMagics(Magics):
         variables = {**self._variables, **(local_ns or {})}
         try:
             chosen = magic.chosen(line)
-            refuse_earlier_form(magic.title, chosen.rest)
+            reject_old_syntax(magic.title, chosen.rest)
             arguments = parse(chosen.command, chosen.rest, variables)
             if arguments.wants_help:
                 write(f"{chosen.command.help()}\n")

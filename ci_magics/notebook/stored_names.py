@@ -84,14 +84,14 @@ class _Seen:
 
 
 @dataclass(frozen=True)
-class _Place:
+class _WorkspaceLocation:
     """A workspace and a user: each user may see different names."""
 
     location: str = field(repr=False)  # a URL may hold a password
     user: str
 
     @classmethod
-    def now(cls) -> _Place:
+    def now(cls) -> _WorkspaceLocation:
         return cls(default_location(), current_user())
 
     @property
@@ -104,12 +104,12 @@ class StoredNames:
     """The names in the current default workspace."""
 
     def __init__(self) -> None:
-        self._asked: Queue[_Place | None] = Queue()
+        self._requests: Queue[_WorkspaceLocation | None] = Queue()
         self._thread: threading.Thread | None = None
         self._warm = threading.Event()
         #: Weak references: completion keeps no workspace open.
-        self._opened: WeakValueDictionary[_Place, Workspace] = WeakValueDictionary()
-        self._seen: dict[_Place, _Seen] = {}
+        self._opened: WeakValueDictionary[_WorkspaceLocation, Workspace] = WeakValueDictionary()
+        self._seen: dict[_WorkspaceLocation, _Seen] = {}
 
     def names(self, kind: str) -> Sequence[str]:
         """Return all names of a kind."""
@@ -122,66 +122,66 @@ class StoredNames:
     def look_again(self, _result: object = None) -> None:
         """Queue a background look at the workspace where Tab cannot read it: before libraries load, or on a server."""
         try:
-            place = _Place.now()
-            if place.file is not None and self._warm.is_set():
+            location = _WorkspaceLocation.now()
+            if location.file is not None and self._warm.is_set():
                 return
         except CiError:
             return  # the workspace's location is unknown; the next magic reports why
         if self._thread is None:
             self._thread = threading.Thread(target=self._look, name="ci-magics names", daemon=True)
             self._thread.start()
-        self._asked.put(place)
+        self._requests.put(location)
 
     def wait(self) -> None:
         """Wait until all queued looks are done."""
-        self._asked.join()
+        self._requests.join()
 
     def end(self) -> None:
         """Stop the background thread."""
         if self._thread is not None:
-            self._asked.put(None)
+            self._requests.put(None)
             self._thread.join(_FAREWELL)
 
     def _at_hand(self) -> Stored:
-        place = _Place.now()
-        if place.file is None:
-            return self._seen.get(place, _Seen())
-        if not place.file.is_file():
+        location = _WorkspaceLocation.now()
+        if location.file is None:
+            return self._seen.get(location, _Seen())
+        if not location.file.is_file():
             return _Seen()
         if self._thread is None:
             self.look_again()
-        workspace = self._open(place) if self._warm.wait(_PATIENCE) else None
+        workspace = self._open(location) if self._warm.wait(_PATIENCE) else None
         return _Seen() if workspace is None else _Read(workspace)
 
     def _look(self) -> None:
-        while (place := self._asked.get()) is not None:
+        while (location := self._requests.get()) is not None:
             try:
-                if self._asked.empty():  # else a newer request follows
-                    self._look_into(place)
+                if self._requests.empty():  # else a newer request follows
+                    self._look_into(location)
             finally:
-                self._asked.task_done()
-        self._asked.task_done()
+                self._requests.task_done()
+        self._requests.task_done()
 
-    def _look_into(self, place: _Place) -> None:
+    def _look_into(self, location: _WorkspaceLocation) -> None:
         try:
-            workspace = self._open(place)
+            workspace = self._open(location)
             if workspace is not None:
-                self._seen[place] = _seen_in(workspace)
+                self._seen[location] = _seen_in(workspace)
         except CiError:
             pass  # the workspace cannot be read now, which the next magic reports; the last snapshot stays
         finally:
             self._warm.set()
 
-    def _open(self, place: _Place) -> Workspace | None:
+    def _open(self, location: _WorkspaceLocation) -> Workspace | None:
         """Open a workspace if it exists; the first time, this loads the database libraries."""
         from ci_magics.workspace.store import existing_workspace
 
-        workspace = self._opened.get(place)
+        workspace = self._opened.get(location)
         if workspace is None:
-            workspace = existing_workspace(place.location)
-            if workspace is None or workspace.user != place.user:
+            workspace = existing_workspace(location.location)
+            if workspace is None or workspace.user != location.user:
                 return None
-            self._opened[place] = workspace
+            self._opened[location] = workspace
         return workspace
 
 

@@ -88,7 +88,7 @@ def change_the_numbers(_emulator: RunningEmulator) -> None:
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        (change_the_segment, "the segment 'All' was made again or deleted"),
+        (change_the_segment, "the segment 'All' was created again or deleted"),
         (change_the_ledger, "something was sent to the audience 'All'"),
         (change_the_audience, "no longer has the audience"),
         (change_the_program, "ci-magics was 0.0.1 and is"),

@@ -133,10 +133,10 @@ def test_a_segment_that_would_lose_its_people_is_stopped_allowed_and_undone(lab:
     form.get_by_label("value", exact=True).press("Tab")
     expect(form.locator(".ci-rule-text")).to_contain_text("NNL")
     press(form, "Save segment")
-    said(form, "✗ Nobody would be left in the segment 'Loses people'")
+    said(form, "✗ No profiles would be left in the segment 'Loses people'")
     said(form, "NL")
-    box = form.get_by_label("Save it although nobody is left in it")
-    expect(form.get_by_label("Save it although less than half")).to_be_hidden()
+    box = form.get_by_label("Save it even if it becomes empty")
+    expect(form.get_by_label("Save it even if it loses more than half")).to_be_hidden()
     assert violations(page) == []
     page.screenshot(path=screenshots / "forms-stopped.png")
     box.check()

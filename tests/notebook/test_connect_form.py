@@ -67,7 +67,7 @@ def test_connection_is_saved_with_its_consents(form: ConnectForm, workspace: Wor
 def test_connection_without_consent_is_saved_with_a_hint(form: ConnectForm) -> None:
     form.value = {"name": "Contoso", **IDS, "accept_terms": True}
     form.save()
-    assert "Nothing can be sent before somebody agrees to data privacy and compliance." in form.sentence
+    assert "Nothing can be sent until you agree to data privacy and compliance." in form.sentence
 
 
 def test_accounts_of_the_signed_in_user_are_offered(form: ConnectForm, workspace: Workspace) -> None:
@@ -177,7 +177,7 @@ def test_consents_are_withdrawn(form: ConnectForm, workspace: Workspace) -> None
     assert (form.value["agree"], form.value["accept_terms"]) == (False, False)
     assert "Nothing is sent through" in form.sentence
     form.value = {"existing": ""}
-    with pytest.raises(ArgumentError, match="A new connection has to be saved first"):
+    with pytest.raises(ArgumentError, match="Save the new connection first"):
         form.withdraw()
     form.wait()
 

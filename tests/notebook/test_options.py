@@ -117,8 +117,8 @@ def test_invalid_option_outside_the_notebook_is_refused_on_loading(
 @pytest.mark.parametrize("line", ["progress = off", "progress =off", "progress= off", "=off", "progress="])
 def test_blanks_around_an_equals_sign_are_reported(notebook: Notebook, line: str) -> None:
     error = notebook.fail(f"%ci_config {line}")
-    assert error.sentence == "There are blanks around an equals sign, or nothing on one side of it."
-    assert "without blanks" in error.next_step
+    assert error.sentence == "There are spaces around an equals sign, or nothing on one side of it."
+    assert "without spaces" in error.next_step
 
 
 def test_misspelled_option_suggests_the_nearest(notebook: Notebook) -> None:

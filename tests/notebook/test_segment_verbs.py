@@ -96,7 +96,7 @@ def test_delete_says_what_it_did_and_how_to_undo_it(stored: Notebook, capsys: py
     stored.run("%ci_segments delete Other")
     said = capsys.readouterr().out
     assert "Segment 'Other' was deleted: 6 profiles." in said
-    assert 'it can be brought back: %ci_segments undo "Other".' in said
+    assert 'you can restore it: %ci_segments undo "Other".' in said
 
 
 @pytest.mark.parametrize("verb", LOOKS)
@@ -267,7 +267,7 @@ def test_segment_that_a_query_reads_cannot_be_renamed(stored: Notebook, tmp_path
 def test_source_of_a_dynamic_segment_cannot_be_deleted(stored: Notebook) -> None:
     stored.run("""%ci_segment Rest --rule "'Other' and not 'Big spenders'" --quiet""")
     error = stored.fail("%ci_segments delete Other")
-    assert error.sentence == "The segment 'Rest' is made of 'Other' whenever it is refreshed."
+    assert error.sentence == "The segment 'Rest' is made from 'Other' whenever it is refreshed."
     stored.run("%ci_segments delete Rest --quiet")
     stored.run("%ci_segments delete Other --quiet")
     assert ci.segments.overview().names() == ["Big spenders"]

@@ -326,7 +326,7 @@ def test_40_a_saved_plan_is_refused_when_something_changed(emulator: RunningEmul
     connect()
     path = planned(segment(400)).save(tmp_path / "plan.json")
     segment(401)
-    with pytest.raises(ExportRefusedError, match="the segment 'All' was made again"):
+    with pytest.raises(ExportRefusedError, match="the segment 'All' was created again"):
         ci.Plan.load(path).apply()
     assert emulator.audiences() == {}
     path = planned("All").save(path)

@@ -86,7 +86,7 @@ def test_a_segment_is_never_made_of_itself(circle: str) -> None:
     ci.segment("B", PEOPLE, rule="'A'")
     ci.segment("C", "SELECT people.* FROM people SEMI JOIN A USING (Id)", frames={"people": PEOPLE})
     ci.segment("D", rule="'B' and 'C'")
-    with pytest.raises(SegmentError, match="The segment 'A' would be made of itself") as refused:
+    with pytest.raises(SegmentError, match="The segment 'A' would depend on itself") as refused:
         ci.segment("A", **{"frame": PEOPLE} | CIRCLES[circle])
     assert ("through" in circle) == ("through" in refused.value.sentence)
     assert ci.open_workspace().store.segments["A"].id == before.id

@@ -146,6 +146,6 @@ def test_refresh_that_would_empty_a_segment_keeps_and_reports_it(tmp_path: Path)
     report = ci.refresh(show=quietly)
     (line,) = [each for each in report.segments if each["segment"] == "File"]
     assert (line["status"], line["profiles"], line["stale"]) == ("Failed", 10, True)
-    assert "Nobody would be left" in line["reason"]
+    assert "No profiles would be left" in line["reason"]
     assert 'ci.segments.refresh("File", allow_empty=True)' in line["reason"]
     assert ci.segments.refresh("File", allow_empty=True, show=quietly).rows == 0

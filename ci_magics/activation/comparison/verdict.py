@@ -108,7 +108,7 @@ class Side:
 
 def _matched(side: Side) -> str:
     if side.size is None:
-        return "not counted yet" if side.audience_id else "not made yet"
+        return "not counted yet" if side.audience_id else "not created yet"
     return f"{counted(side.size)} matched ({side.share or 0:.1%})"
 
 

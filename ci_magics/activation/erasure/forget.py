@@ -48,9 +48,9 @@ class Forgotten(Displayable):
         lines = ["On the suppression list: no export sends this person again."]
         lines += [f"  {each}" for each in self.audiences]
         if self.erased:
-            lines += [f"Deleted from what is stored here: {quoted_list(self.segments) or 'no segment held it'}."]
+            lines += [f"Deleted from what is stored here: {quoted_list(self.segments) or 'no segment contained it'}."]
         else:
-            lines += ["Nothing stored here is deleted yet, so that it can be tried again: run it once more."]
+            lines += ["Nothing stored here was deleted: run it again."]
         return "\n".join(lines)
 
     def document(self) -> dict[str, object]:

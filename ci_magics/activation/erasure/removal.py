@@ -119,7 +119,7 @@ def _require_still(workspace: Workspace, connection: Connection) -> None:
 def _removed(workspace: Workspace, services: Services, record: AudienceRecord, person: Person, permit: Permit) -> str:
     if not services.advertising.audiences([record.audience_id]):
         _keep(workspace, record, person)
-        return "it does not exist any more"
+        return "it no longer exists"
     hashes = sorted(each.hex() for each in _may_hold(workspace, record, person))
     if hashes:
         applied = services.advertising.apply(record.audience_id, "Remove", hashes, accept_terms=True, permit=permit)
@@ -168,7 +168,7 @@ def _connection_to(workspace: Workspace, record: AudienceRecord) -> Connection:
     found.sort(key=lambda each: (each.account_id == record.account_id, each.agreed, each.terms_accepted))
     if not found or found[-1].account_id != record.account_id:
         raise WorkspaceError(
-            "No connection leads to its account any more.",
+            "There is no longer a connection to its account.",
             advise("Make one with ", Do("connect", NAME), ", or delete the audience in Microsoft Advertising."),
             code="no_connection",
         )

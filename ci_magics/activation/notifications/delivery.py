@@ -201,12 +201,12 @@ def secret(name: str) -> str | None:
 
 def channels() -> dict[str, Callable[[News], None]]:
     """Return the configured channels for notifications, by name."""
-    ways: dict[str, Callable[[News], None]] = {}
+    senders: dict[str, Callable[[News], None]] = {}
     if secret("webhook"):
-        ways["webhook"] = call_webhook
+        senders["webhook"] = call_webhook
     if secret("smtp"):
-        ways["mail"] = send_mail
-    return ways
+        senders["mail"] = send_mail
+    return senders
 
 
 def call_webhook(news: News) -> None:
@@ -330,4 +330,4 @@ def _is_here(host: str | None) -> bool:
 
 
 def _undelivered(sentence: str, code: str) -> NoticeError:
-    return NoticeError(f"{sentence}.", "It is told again after the next run.", code=code)
+    return NoticeError(f"{sentence}.", "It is sent again after the next run.", code=code)

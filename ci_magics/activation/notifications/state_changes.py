@@ -83,17 +83,17 @@ def _tell(workspace: Workspace, news: News, now: datetime, show: Show) -> None:
         return  # nothing was ever wrong, so don't look up the channels
     try:
         for name, deliver in channels().items():
-            _tell_through(workspace, name, deliver, news, now, show)
+            _notify_through(workspace, name, deliver, news, now, show)
     except Exception as error:  # noqa: BLE001 - a failed notification must not fail the run; show the error
-        show(f"Nobody could be told that {_small(news.title)} ({type(error).__name__}).")
+        show(f"A notification could not be sent ({type(error).__name__}): {_small(news.title)}.")
 
 
-def _tell_through(
+def _notify_through(
     workspace: Workspace, name: str, deliver: Callable[[News], None], news: News, now: datetime, show: Show
 ) -> None:
     identity = f"{news.subject_id}:{name}"
-    told = next(iter(workspace.notices.where(id=identity)), None)
-    last = told.state if told else WELL
+    notified = next(iter(workspace.notices.where(id=identity)), None)
+    last = notified.state if notified else WELL
     if news.state == last:
         return
     # `SHRANK` compares with the previous run only, so the next run ends it even if the audience stays small. Record
@@ -102,7 +102,7 @@ def _tell_through(
         try:
             deliver(news)
         except CiError as error:
-            show(f"Nobody could be told by {name} that {_small(news.title)}: {error}")
+            show(f"A notification by {name} could not be sent ({_small(news.title)}): {error}")
             return
     workspace.notices.put(Notice(identity, news.subject_id, name, news.state, now))
 

@@ -114,8 +114,8 @@ class ExportKeywords(TypedDict, total=False):
     allow_empty: Annotated[
         bool,
         Option(
-            "go on with a segment that has nobody to send",
-            label="Go on even if nobody is left to send",
+            "continue even if a segment has nobody to send",
+            label="Continue even if nobody is left to send",
             default=False,
             description="Continue with a segment that has no profile to send.",
         ),

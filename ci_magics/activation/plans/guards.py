@@ -200,12 +200,12 @@ def _about_missing(target: Target, options: ExportOptions) -> Iterator[Guard]:
         yield Guard(
             "audience_deleted",
             f"The account no longer has the audience '{target.record.name}' that was filled from here.",
-            advise("Fill it as a whole with ", Opt("mode", "replace"), ", or give the segment another name."),
+            advise("Replace it completely with ", Opt("mode", "replace"), ", or give the segment another name."),
         )
     elif options.mode == "remove":
         yield Guard(
             "no_audience",
-            f"There is no audience '{target.name}' to remove anybody from.",
+            f"There is no audience '{target.name}' to remove people from.",
             advise("Name one with ", Opt("audience"), "; ", Do("status"), " lists those that were filled from here."),
         )
 

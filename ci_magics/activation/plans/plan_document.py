@@ -162,7 +162,7 @@ def document_of(
 def require_current(
     workspace: Workspace, document: PlanDocument, connection: Connection, works: tuple[Work, ...]
 ) -> None:
-    """Refuse a plan if the data it was made from has changed since.
+    """Reject a plan if its data has changed.
 
     Parameters
     ----------
@@ -186,7 +186,7 @@ def require_current(
 
 
 def require_unmoved(workspace: Workspace, works: Sequence[Work]) -> None:
-    """Refuse audiences that another run has sent to since they were looked up, because their ledgers are outdated.
+    """Reject audiences that another run has sent to since they were looked up, because their ledgers are outdated.
 
     Parameters
     ----------
@@ -221,9 +221,9 @@ def _changed(
 def _changed_audience(workspace: Workspace, planned: AudiencePlan, work: Work) -> Iterator[str]:
     segment = workspace.segments.get(planned.segment)
     if segment is None or segment.fingerprint != planned.segment_version:
-        yield f"the segment '{planned.segment}' was made again or deleted"
+        yield f"the segment '{planned.segment}' was created again or deleted"
     elif planned.audience_id != (work.target.id or None):
-        yield f"the audience '{planned.audience}' was made, deleted or exchanged"
+        yield f"the audience '{planned.audience}' was created, deleted or replaced"
     elif planned.ledger_version != _ledger_version(workspace, work):
         yield sent_to(planned.audience)
     elif planned.digest != work.changes.digest:

@@ -164,7 +164,7 @@ def _held(workspace: Workspace, account: AccountView, name: str, normalization: 
     if record.normalization != normalization:
         return None, (
             f"{name}: its audience was filled with the normalization {record.normalization}, so what is new under "
-            f"{normalization} cannot be told."
+            f"{normalization} is unknown."
         )
     try:
         return read_ledger(workspace, record).all, ""

@@ -30,7 +30,7 @@ class Target:
         The workspace's record of the last push to it; None if nothing was ever sent to it.
     ledger
         The hashes in it; None if they are no longer known.
-    seen
+    last_push_record
         The record that was found when the audience was looked up. Unlike ``record``, it may be from an emulator that
         has ended.
     """
@@ -39,7 +39,7 @@ class Target:
     remote: Audience | None
     record: AudienceRecord | None
     ledger: Ledger | None = field(repr=False)
-    seen: AudienceRecord | None = field(repr=False)
+    last_push_record: AudienceRecord | None = field(repr=False)
 
     @property
     def id(self) -> str:
@@ -59,7 +59,7 @@ class Target:
     @property
     def version(self) -> str | None:
         """Version of the record at lookup, to compare with ``version_now``."""
-        return _version_of(self.seen)
+        return _version_of(self.last_push_record)
 
     @property
     def known(self) -> Ledger:
@@ -114,7 +114,7 @@ def find_target(
     remote = next((each for each in lists if audience_key(each.name) == audience_key(segment_name)), None)
     if remote is not None:
         return _known_target(workspace, connection, remote)
-    return Target(segment_name, None, None, Ledger(), seen=last)
+    return Target(segment_name, None, None, Ledger(), last_push_record=last)
 
 
 def version_now(
@@ -187,11 +187,11 @@ def _known_target(workspace: Workspace, connection: Connection, remote: Audience
 
 def _target(workspace: Workspace, name: str, remote: Audience | None, record: AudienceRecord | None) -> Target:
     if record is None:
-        return Target(name, remote, None, Ledger(), seen=None)
+        return Target(name, remote, None, Ledger(), last_push_record=None)
     try:
-        return Target(name, remote, record, read_ledger(workspace, record), seen=record)
+        return Target(name, remote, record, read_ledger(workspace, record), last_push_record=record)
     except LedgerLostError:
-        return Target(name, remote, record, None, seen=record)
+        return Target(name, remote, record, None, last_push_record=record)
 
 
 def named_audience(lists: list[Audience], wanted: str) -> Audience:

@@ -96,8 +96,8 @@ class Verdict(Displayable, BaseModel):
         return self._lines(str)
 
     def _lines(self, as_shown: Callable[[str], str]) -> list[str]:
-        said = [f"{as_shown(each.mark)} {each}" for each in self.findings]
-        return [*said, f"Not checked yet: {', '.join(self.not_checked)}."] if self.not_checked else said
+        lines = [f"{as_shown(each.mark)} {each}" for each in self.findings]
+        return [*lines, f"Not checked yet: {', '.join(self.not_checked)}."] if self.not_checked else lines
 
     def to_dict(self) -> dict[str, Any]:
         """Return the state and the findings."""
@@ -131,8 +131,8 @@ def verdict_of(
         What could not be checked.
     """
     found = tuple(findings)
-    whole = any(each.stops and not each.audience for each in found)
-    if whole or (audiences and stopped == audiences):
+    whole_export = any(each.stops and not each.audience for each in found)
+    if whole_export or (audiences and stopped == audiences):
         state = BLOCKED
     else:
         state = WARNING if found else READY

@@ -42,7 +42,7 @@ def execute_notebook(file: Path) -> tuple[Any, CiError | None]:
         ) from None
     except (ValueError, TypeError, AttributeError, KeyError, nbformat.ValidationError):
         raise CiError(
-            f"{file.name} is not a whole notebook.", "Open it in JupyterLab, or check the path.", code="no_notebook"
+            f"{file.name} is not a complete notebook.", "Open it in JupyterLab, or check the path.", code="no_notebook"
         ) from None
     client = NotebookClient(notebook, kernel_name="python3", resources={"metadata": {"path": file.parent}})
     try:

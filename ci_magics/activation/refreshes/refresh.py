@@ -216,7 +216,7 @@ def refresh(
     allowed = Allowed(_known(workspace, allow_empty), _known(workspace, allow_shrink))
     if due_only and notebook is None and not anything_due(workspace, clock.now()):
         return RefreshReport(replace(_new(workspace, BY_SCHEDULER, None, clock.now()), status=COMPLETED))
-    with _alone(workspace) as seen:
+    with _alone(workspace) as send_heartbeat:
         now = clock.now()
         record = _new(workspace, BY_SCHEDULER if due_only else BY_COMMAND, notebook, now)
         workspace.refreshes.put(record)
@@ -225,7 +225,9 @@ def refresh(
                 _, error = execute_notebook(Path(notebook))
                 if error is not None:
                     return _end(workspace, replace(record, reason=error.stored()), FAILED, show, clock)
-            return _carry_out(workspace, record, _task(workspace, now, due_only=due_only), allowed, seen, show, clock)
+            return _carry_out(
+                workspace, record, _task(workspace, now, due_only=due_only), allowed, send_heartbeat, show, clock
+            )
         except (KeyboardInterrupt, ExportStoppedError):
             _end(workspace, record, CANCELED, show, clock)
             raise
@@ -282,12 +284,12 @@ def _carry_out(
     record: Refresh,
     task: _Task,
     allowed: Allowed,
-    seen: Callable[[], None],
+    send_heartbeat: Callable[[], None],
     show: Show,
     clock: Clock,
 ) -> RefreshReport:
     record = replace(record, due_at=task.due_at)
-    segments = refresh_segments(workspace, task.segments, seen, allowed)
+    segments = refresh_segments(workspace, task.segments, send_heartbeat, allowed)
     record = replace(record, segments=[_plain(each) for each in segments])
     workspace.refreshes.put(record)
     stale = {each.segment for each in segments if each.stale}
@@ -295,7 +297,7 @@ def _carry_out(
     exports = []
     for due in task.exports:
         exports.append(_exported(workspace, due, stale, as_of, show, clock))
-        seen()
+        send_heartbeat()
     record = replace(record, exports=exports)
     return _end(workspace, record, _status(segments, exports), show, clock)
 
@@ -344,7 +346,7 @@ def _not_allowed(workspace: Workspace, export: Export) -> str:
     if not role.includes(Verb.RUN_EXPORT.minimum_role):
         return f"{owner}, who saved the export, is only a {role} now. A contributor can save it again."
     if connection is not None and not is_shared_with(connection, owner, role):
-        return f"The connection '{connection.name}' is not shared any more with {owner}, who saved the export."
+        return f"The connection '{connection.name}' is no longer shared with {owner}, who saved the export."
     return ""
 
 

@@ -64,13 +64,13 @@ def run_scheduler(
     ending = _Ending()
     show(f"Scheduler of {workspace.user}: looking for what is due.")
     try:
-        while not ending.told:
+        while not ending.reported:
             note_heartbeat(workspace, SCHEDULER, clock.now())
             look(workspace, show, clock)
             now = clock.now()
             ending.wait(clock, next_look(workspace, now) - now)
     except KeyboardInterrupt:
-        ending.told = True
+        ending.reported = True
     show("Scheduler ended.")
 
 
@@ -93,7 +93,7 @@ def look(workspace: Workspace, show: Callable[[str], None], clock: Clock | None 
             show(str(error))
         return
     except Exception as error:  # noqa: BLE001 - only the name: messages of other libraries can quote customer data
-        show(f"The refresh broke off unexpectedly ({type(error).__name__}); the scheduler goes on.")
+        show(f"The refresh failed unexpectedly ({type(error).__name__}); the scheduler continues.")
         return
     if report.segments or report.exports:
         show(repr(report))
@@ -104,13 +104,13 @@ class _Ending:
 
     Attributes
     ----------
-    told
+    reported
         Whether the scheduler should end.
     """
 
     def __init__(self) -> None:
-        self.told = False
-        signal.signal(signal.SIGTERM, self._tell)
+        self.reported = False
+        signal.signal(signal.SIGTERM, self._report)
 
     def wait(self, clock: Clock, length: timedelta) -> None:
         """Wait for a duration, or until the scheduler should end.
@@ -118,9 +118,9 @@ class _Ending:
         Counts down a duration instead of comparing times, so a clock adjustment cannot make the wait longer.
         """
         seconds = length.total_seconds()
-        while seconds > 0 and not self.told:
+        while seconds > 0 and not self.reported:
             clock.sleep(min(seconds, 1.0))
             seconds -= 1.0
 
-    def _tell(self, _signal: int, _frame: FrameType | None) -> None:
-        self.told = True
+    def _report(self, _signal: int, _frame: FrameType | None) -> None:
+        self.reported = True

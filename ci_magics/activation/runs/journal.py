@@ -46,7 +46,7 @@ class Journal:
         self.push = push
         self.spool = Spool(workspace, push)
         self._owner = owner
-        self._kept_back: list[str] = []
+        self._unsent: list[str] = []
 
     @functools.cached_property
     def _connection_id(self) -> str:
@@ -152,7 +152,7 @@ class Journal:
         bool
             True if the database recorded it; False if it does not enforce roles, or another process has the run.
         """
-        return self.workspace.runs.stop(self.push.run_id, why, self._kept_back)
+        return self.workspace.runs.stop(self.push.run_id, why, self._unsent)
 
     def noted(self, step: StepRecord, tracking_id: str | None) -> StepRecord:
         """Record a TrackingId, Microsoft's id of a request.
@@ -221,7 +221,7 @@ class Journal:
             self._keep(step)
         except AccessError:
             if not step.maybe and step.state == PLANNED:
-                self._kept_back.append(step.id)
+                self._unsent.append(step.id)
 
     def _keep(self, step: StepRecord) -> StepRecord:
         self.workspace.steps.put(step)
@@ -334,9 +334,9 @@ def _ranges(push: PushRecord) -> Iterator[tuple[str, str, int, int]]:
         return
     # Positions count through the spool, where the hashes to add come before those to remove. No
     # request has both, because a request has one action.
-    whole = push.adds + push.removes
+    total = push.adds + push.removes
     yield from ((kind, "Add", start, stop) for start, stop in _cut(0, push.adds, size))
-    yield from ((kind, "Remove", start, stop) for start, stop in _cut(push.adds, whole, size))
+    yield from ((kind, "Remove", start, stop) for start, stop in _cut(push.adds, total, size))
 
 
 def _cut(start: int, stop: int, size: int) -> Iterator[tuple[int, int]]:

@@ -96,7 +96,7 @@ def _require_same_environment(connection: Connection, pushes: Sequence[PushRecor
     """Refuse to finish a run in another environment than it began in."""
     if any(each.environment != connection.environment for each in pushes):
         raise ExportRefusedError(
-            f"The connection '{connection.name}' leads to another environment than when the run began.",
+            f"The connection '{connection.name}' now has another environment than when the run began.",
             "The run cannot be finished; export again.",
             code="other_environment",
         )
@@ -221,7 +221,7 @@ def carry_on(desk: RunContext, record: RunRecord) -> Run:
         except LockLostError:
             raise
         except RightEndedError as error:
-            raise _with_way_on(error, record) from None
+            raise _with_next_step(error, record) from None
         except Exception as error:
             why = error.stored() if isinstance(error, CiError) else f"It failed unexpectedly ({type(error).__name__})."
             (kept,) = workspace.pushes.where(id=push.id)  # may now have the id of a new audience
@@ -233,7 +233,7 @@ def carry_on(desk: RunContext, record: RunRecord) -> Run:
         record = replace(record, status=overall([each["status"] for each in record.results]), finished_at=now())
         workspace.runs.put(record)
     if errors and len(errors) == len(pushes):
-        raise _with_way_on(errors[0], record)
+        raise _with_next_step(errors[0], record)
     return load_run(workspace, record)
 
 
@@ -319,21 +319,23 @@ def _stopped_by_person(workspace: Workspace, record: RunRecord, now: datetime) -
     )
 
 
-def _with_way_on(error: CiError, record: RunRecord) -> CiError:
+def _with_next_step(error: CiError, record: RunRecord) -> CiError:
     """Add to an error how to resume the run that it interrupted."""
-    way_on = Do("runs.resume", record.name)
+    next_step = Do("runs.resume", record.name)
     if isinstance(error, RightEndedError):
-        error.advice = joined([error.advice, advise("Somebody who may finishes the run: ", way_on, ".")])
+        error.advice = joined(
+            [error.advice, advise("Somebody with the right role can finish the run: ", next_step, ".")]
+        )
     elif record.finished_at is None:
-        error.advice = joined([error.advice, advise(f"So far {_progress(record)}; finish it: ", way_on, ".")])
+        error.advice = joined([error.advice, advise(f"So far {_progress(record)}; finish it: ", next_step, ".")])
     return error
 
 
 def _progress(record: RunRecord) -> str:
     results = [AudienceResult.from_document(each) for each in record.results]
     accepted = sum(each.accepted for each in results)
-    whole = sum(each.accepted + each.rejected + each.unknown + each.unsent for each in results)
-    return f"{counted(accepted)} of {counted_in_words(whole, 'hash')} {agreeing(accepted, 'was')} accepted"
+    total = sum(each.accepted + each.rejected + each.unknown + each.unsent for each in results)
+    return f"{counted(accepted)} of {counted_in_words(total, 'hash')} {agreeing(accepted, 'was')} accepted"
 
 
 def _lock_again(held: HeldLocks, push: PushRecord) -> None:
@@ -370,7 +372,7 @@ def _connection_of(workspace: Workspace, record: RunRecord) -> Connection:
     found = workspace.all_connections.where(id=record.connection_id)
     if not found:
         raise ExportRefusedError(
-            f"The connection '{record.connection_name}' of the run does not exist any more.",
+            f"The connection '{record.connection_name}' of the run no longer exists.",
             "The run cannot be finished; make a connection and export again.",
             code="no_connection",
         )

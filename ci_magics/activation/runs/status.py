@@ -109,7 +109,7 @@ class Status(ResultTable[AudienceStatus]):
 
     @property
     def _notes(self) -> tuple[str]:
-        return (self._kept(),)
+        return (self._stored_data(),)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the audiences with their sizes, and the last runs."""
@@ -131,16 +131,16 @@ class Status(ResultTable[AudienceStatus]):
             ]
         lines += [] if self.audiences else [self._if_empty]
         lines += [f"  {_run_line(each)}" for each in self.runs]
-        return "\n".join([*lines, self._kept()])
+        return "\n".join([*lines, self._stored_data()])
 
     def _table_html(self) -> str:
         runs = table(("Last runs",), [(_run_line(each),) for each in self.runs]) if self.runs else ""
         return f"{super()._table_html()}{runs}"
 
-    def _kept(self) -> str:
+    def _stored_data(self) -> str:
         earlier = f", and {counted_in_words(self.earlier_profiles, 'profile')} of earlier versions of segments"
         return (
-            f"ci-magics {self.version}; {counted_in_words(self.stored_hashes, 'hash', 'is')} kept in the workspace"
+            f"ci-magics {self.version}; {counted_in_words(self.stored_hashes, 'hash', 'is')} stored in the workspace"
             f"{earlier if self.earlier_profiles else ''}: they are personal data."
         )
 
@@ -197,7 +197,7 @@ def status(
         mine = [each for each in records if _belongs(each, connection)]
         records = [each for each in records if each not in mine]
         audiences += _ask(workspace, connection, mine, show) if mine else []
-    audiences += [_unasked(workspace, each) for each in records]
+    audiences += [_without_request(workspace, each) for each in records]
     runs = workspace.runs.latest(_SHOWN_RUNS)
     return Status(
         tuple(audiences),
@@ -232,13 +232,13 @@ def _ask(
     try:
         services = open_services(workspace, connection, show=show)
         found = {each.id: each for each in services.advertising.audiences([each.audience_id for each in records])}
-        missing = "it does not exist any more"
+        missing = "it no longer exists"
     except CiError as error:
         found, missing = {}, str(error)
     return [_status(workspace, connection, record, found.get(record.audience_id), missing) for record in records]
 
 
-def _unasked(workspace: Workspace, record: AudienceRecord) -> AudienceStatus:
+def _without_request(workspace: Workspace, record: AudienceRecord) -> AudienceStatus:
     """Return the status of an audience that the current user has no connection to."""
     others = [each for each in workspace.all_connections if _belongs(record, each)]
     emulated = record.environment == "emulator"
@@ -250,7 +250,7 @@ def _unasked(workspace: Workspace, record: AudienceRecord) -> AudienceStatus:
         **_members(workspace, record),
         search_size=None,
         audience_network_size=None,
-        note="its connection is not shared with you" if others else "no connection leads to it any more",
+        note="its connection is not shared with you" if others else "there is no longer a connection to its account",
     )
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 from ci_magics.activation.segments.algebra import profiles_of_segments, records_of, segment_of_segments
 from ci_magics.activation.segments.consents import states_by_key
 from ci_magics.activation.segments.definitions import SegmentRequest
-from ci_magics.activation.segments.rule_context import beside_a_text, context_for, require_only_a_rule, today
+from ci_magics.activation.segments.rule_context import context_for, not_with_a_query, require_only_a_rule, today
 from ci_magics.activation.segments.unmatched_keys import unmet_among_segments, unmet_in_frame
 from ci_magics.errors import ArgumentError
 from ci_magics.matching.spark import matched_on_spark
@@ -36,7 +36,7 @@ from ci_magics.workspace.store import Workspace
 
 
 @contextmanager
-def built_segment(
+def build_from_request(
     workspace: Workspace, name: str, frame: Any, wanted: SegmentRequest, show: Callable[[str], None]
 ) -> Iterator[tuple[Segment, ProfileStream]]:
     """Build a segment and its profiles. The profiles can be read until the block ends.
@@ -73,7 +73,7 @@ def built_segment(
             yield on_spark.segment, passing
     else:
         given = _rule_context(workspace, frame, wanted)
-        profiles = _here(workspace, name, frame, wanted, given)
+        profiles = _build_locally(workspace, name, frame, wanted, given)
         for sentence in _notices(frame, wanted):
             show(sentence)
         if profiles.notice:
@@ -115,14 +115,16 @@ def _rule_context(workspace: Workspace, frame: Any, wanted: SegmentRequest) -> R
     return context_for(workspace, frame, wanted.where, wanted.rule, wanted.key)
 
 
-def _here(workspace: Workspace, name: str, frame: Any, wanted: SegmentRequest, given: RuleContext | None) -> Profiles:
+def _build_locally(
+    workspace: Workspace, name: str, frame: Any, wanted: SegmentRequest, given: RuleContext | None
+) -> Profiles:
     email, key = wanted.email, wanted.key
     if wanted.rule is not None and given is not None:
         return build_segment_from_rule(name, frame, wanted.rule, given, email=email, key=key, consent=wanted.consent)
     if not isinstance(frame, str) or is_path(frame):
         return build_segment(name, frame, email=email, key=key, where=wanted.where, consent=wanted.consent)
     if wanted.where is not None:
-        raise beside_a_text(frame, "A query has its own WHERE")
+        raise not_with_a_query(frame, "A query has its own WHERE")
     return build_segment_from_sql(
         name,
         frame,

@@ -88,7 +88,7 @@ class Decision:
             )
         found = (
             f"By {list_columns(list(known.columns))}, {counted_in_words(known.refused, 'person')} refused marketing, "
-            f"{counted(known.unknown)} said nothing, and {counted(known.consented)} agreed."
+            f"{counted(known.unknown)} gave no answer, and {counted(known.consented)} agreed."
         )
         consent, everybody = Opt("consent", known.columns[0]), Opt("ignore_consent", True)
         return found, advise("Send only those who agreed with ", consent, ", or everybody with ", everybody, ".")
@@ -217,7 +217,7 @@ def _explained(known: SegmentConsent, yes: Sequence[str]) -> tuple[SegmentConsen
     # Profiles without a value count as consented only if an empty value was explained as yes.
     more = sum(known.asked[word] for word in agreed)
     rest = sum(known.asked.values()) - more
-    told = known.model_copy(
+    labels = known.model_copy(
         update={
             "yes": tuple(dict.fromkeys([*known.yes, *yes])),
             "consented": known.consented + more + blank,
@@ -227,4 +227,4 @@ def _explained(known: SegmentConsent, yes: Sequence[str]) -> tuple[SegmentConsen
             "asked": {},
         }
     )
-    return told, frozenset(sent)
+    return labels, frozenset(sent)

@@ -44,19 +44,19 @@ def with_secrets(kept: str, work: Callable[[str], T], show: Callable[[str], None
     if not can_ask():
         raise SegmentError(
             f"{closed.sentence} The workspace keeps no user and no password of a database.",
-            f"Set {VARIABLE} to its whole address, or refresh the segment once in a notebook, where you are asked.",
+            f"Set {VARIABLE} to its complete address, or refresh the segment once in a notebook, where you are asked.",
             code=closed.code,
         ) from None
-    typed = getpass.getpass(f"{closed.sentence} Whole address of {kept}, with user and password: ").strip()
+    typed = getpass.getpass(f"{closed.sentence} Complete address of {kept}, with user and password: ").strip()
     if not typed:
         raise closed
     if kept_address(typed) != kept:
         raise SegmentError(
-            "This is the address of another database.", f"Type the whole address of {kept}.", code="database_address"
+            "This is the address of another database.", f"Type the complete address of {kept}.", code="database_address"
         )
     done = work(typed)
     if (why_not := remember(_keyring_name(kept), typed)) is not None:
-        show(f"{why_not}, so the address is not kept: set {VARIABLE} to be asked no more.")
+        show(f"{why_not}, so the address is not stored: set {VARIABLE} so that you are not asked again.")
     return done
 
 

@@ -91,7 +91,7 @@ def define(frame: Any, wanted: SegmentRequest) -> Definition | str:
         Further options of the segment.
     """
     defined = _define(frame, wanted)
-    return "its definition has somebody's e-mail address in it" if _names_somebody(defined) else defined
+    return "its definition contains an e-mail address" if _names_somebody(defined) else defined
 
 
 def _names_somebody(defined: Definition | str) -> bool:
@@ -103,7 +103,7 @@ def _names_somebody(defined: Definition | str) -> bool:
 
 def _define(frame: Any, wanted: SegmentRequest) -> Definition | str:
     if wanted.static:
-        return "it was made as a snapshot"
+        return "it was created as a snapshot"
     rule = wanted.rule.text if wanted.rule else None
     asked: dict[str, Any] = {"email": wanted.email, "key": wanted.key, "where": wanted.where, "rule": rule}
     if wanted.consent.how == "chosen":
@@ -119,7 +119,7 @@ def _define(frame: Any, wanted: SegmentRequest) -> Definition | str:
     values = {name: _plain(value) for name, value in wanted.parameters.items()}
     odd = next((name for name, value in values.items() if not isinstance(value, Value)), None)
     if odd is not None:
-        return f"the value of ${odd} cannot be kept"
+        return f"the value of ${odd} cannot be stored"
     if wanted.database is not None:
         if isinstance(wanted.database, duckdb.DuckDBPyConnection) or opens_its_own(wanted.database):
             return "it reads a connection of a notebook"

@@ -193,8 +193,8 @@ def _refuse(name: str, path: list[str] | None) -> None:
         return
     through = "" if len(path) == 2 else f", through {' and '.join(repr(each) for each in path[1:-1])}"
     raise SegmentError(
-        f"The segment '{name}' would be made of itself{through}.",
-        "Give the new segment another name, or name those that it was made of.",
+        f"The segment '{name}' would depend on itself{through}.",
+        "Give the new segment another name, or name the segments that it was made from.",
         code="segment_cycle",
     )
 

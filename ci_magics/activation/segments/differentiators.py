@@ -205,11 +205,11 @@ def differentiators(
     names = columns_of(frame)
     key = next((name for name in names if same_key(name, key)), key)
     require_column(names, key)
-    asked = [require_column(names, name) for name in columns or names]
-    asked = [
-        name for name in dict.fromkeys(asked) if name not in (key, *(each.definition["email"] for each in records))
+    requested = [require_column(names, name) for name in columns or names]
+    requested = [
+        name for name in dict.fromkeys(requested) if name not in (key, *(each.definition["email"] for each in records))
     ]
-    chosen = asked if columns else asked[:MOST_COLUMNS]
+    chosen = requested if columns else requested[:MOST_COLUMNS]
     try:
         rows = read_columns(frame, [key, *chosen], None, exact=chosen, written=[key])
     except SegmentError as error:
@@ -229,7 +229,7 @@ def differentiators(
         first_size=len(one),
         second_size=len(two),
         lines=_ordered(lines, counts, found),
-        left_out=len(asked) - len(chosen),
+        left_out=len(requested) - len(chosen),
     )
 
 
@@ -270,11 +270,11 @@ def _members(
 
 def _lines(rows: Rows, key: str, columns: Sequence[str], sets: Sequence[KeySet]) -> list[tuple[str, Line]]:
     kinds = types_of(rows.schema)
-    seen: Mapping[str, LineFinder] = {name: LineFinder(name, kinds[name]) for name in columns if usable(kinds[name])}
-    for batch, _inside in _members(rows, key, list(seen), sets):
-        for name, column in seen.items():
+    finders: Mapping[str, LineFinder] = {name: LineFinder(name, kinds[name]) for name in columns if usable(kinds[name])}
+    for batch, _inside in _members(rows, key, list(finders), sets):
+        for name, column in finders.items():
             column.add(batch.column(name))
-    lines = {name: column.lines() for name, column in seen.items()}
+    lines = {name: column.lines() for name, column in finders.items()}
     return [
         (name, line)
         for name, found in lines.items()
@@ -301,7 +301,7 @@ def _counts(
         if not total:
             raise SegmentError(
                 f"No profile of the segment '{each.segment}' is in the frame.",
-                f"Give the frame that it was made of; the key is {key}.",
+                f"Pass the frame that it was made from; the key is {key}.",
                 code="nobody_in_frame",
             )
     return (totals[0], totals[1]), [(one, two) for one, two in counts]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 from ci_magics.activation.progress import Reporter, silent
-from ci_magics.activation.segments.builder import built_segment
+from ci_magics.activation.segments.builder import build_from_request
 from ci_magics.activation.segments.consents import (
     choice_for,
     insights_source,
@@ -177,7 +177,7 @@ def _keep(
         require_no_cycle(workspace, name, wanted.rule, frame, wanted.frames)
     definition = define(frame, wanted)
     replacing = replace(replacing, hints=lambda: _hints(frame, wanted))
-    with built_segment(workspace, name, frame, wanted, show) as (built, passing):
+    with build_from_request(workspace, name, frame, wanted, show) as (built, passing):
         built = replace(built, consent=built.consent.model_copy(update={"sources": sources}))
         kept = keep_segment(workspace, built, passing, definition, show, replacing)
     return _with_choice(workspace, kept, sources, choice, show)

@@ -55,7 +55,7 @@ class Allowed:
 
 
 def refresh_segments(
-    workspace: Workspace, records: Sequence[SegmentRecord], seen: Callable[[], None], allowed: Allowed
+    workspace: Workspace, records: Sequence[SegmentRecord], send_heartbeat: Callable[[], None], allowed: Allowed
 ) -> list[SegmentRefresh]:
     """Evaluate dynamic segments. Static and inactive ones stay unchanged, and their results say why.
 
@@ -65,7 +65,7 @@ def refresh_segments(
         Workspace to use.
     records
         Segments, each after the segments that it depends on.
-    seen
+    send_heartbeat
         Called after each segment.
     allowed
         Segments for which a guard is overridden.
@@ -73,7 +73,7 @@ def refresh_segments(
     done: dict[str, SegmentRefresh] = {}
     for record in records:
         done[record.name] = _refreshed(workspace, record, done, allowed)
-        seen()
+        send_heartbeat()
     return list(done.values())
 
 
@@ -90,7 +90,7 @@ def _refreshed(
         return result(SKIPPED, f"It is static: {why}.")
     waits_for = next((name for name in sorted(parents(record)) if name in done and done[name].stale), None)
     if waits_for is not None:
-        return result(SKIPPED, f"It is made of '{waits_for}', which was not refreshed.", stale=True)
+        return result(SKIPPED, f"It is made from '{waits_for}', which was not refreshed.", stale=True)
     empty, shrink = record.name in allowed.empty, record.name in allowed.shrink
     try:
         replacing = Replacing(refreshing=True, allow_empty=empty, allow_shrink=shrink)

@@ -80,15 +80,15 @@ def require_only_a_rule(frame: Any, where: str | None) -> None:
     """
     if where is not None:
         raise ArgumentError(
-            "A segment is made with a rule or with a condition in SQL, not with both.",
+            "A segment is made with either a rule or a condition in SQL, not with both.",
             advise("Leave out ", Opt("where"), ", or ", Opt("rule"), "."),
             code="where_twice",
         )
     if isinstance(frame, str) and not is_path(frame):
-        raise beside_a_text(frame, "A rule is about a frame or files, and this is a query")
+        raise not_with_a_query(frame, "A rule is about a frame or files, and this is a query")
 
 
-def beside_a_text(text: str, about_query: str) -> ArgumentError:
+def not_with_a_query(text: str, about_query: str) -> ArgumentError:
     """Return the error for a condition or rule on a text that is not a file: a query, or a misspelled name.
 
     Parameters
@@ -154,7 +154,7 @@ def require_key(record: SegmentRecord, column: str | None) -> None:
     other = record.definition["key"]
     if other == ROW_NUMBER:
         raise SegmentError(
-            f"The segment '{record.name}' has no key, so nobody can be found in it.",
+            f"The segment '{record.name}' has no key, so profiles cannot be looked up in it.",
             advise("Make it again with a key column: ", Opt("key", COLUMN), "."),
             code="rule_without_key",
         )

@@ -57,13 +57,13 @@ class SegmentUse(Displayable):
 
     def __repr__(self) -> str:
         audiences = ", ".join(f"'{name}'" for name in self.audiences) or "no audience"
-        said = [f"Segment '{self.segment}' fills {audiences}"]
-        made_of_it = ", ".join(f"'{name}'" for name in self.segments)
-        said += [f"made of it: {made_of_it}"] if made_of_it else []
-        said += [f"saved exports: {quoted_list(self.exports)}"] if self.exports else []
-        said += ["its people are excluded from every export"] if self.suppresses else []
-        said += [f"unfinished runs: {', '.join(self.unfinished_runs)}"] if self.unfinished_runs else []
-        return "; ".join(said)
+        parts = [f"Segment '{self.segment}' fills {audiences}"]
+        dependents = ", ".join(f"'{name}'" for name in self.segments)
+        parts += [f"segments made from it: {dependents}"] if dependents else []
+        parts += [f"saved exports: {quoted_list(self.exports)}"] if self.exports else []
+        parts += ["its people are excluded from every export"] if self.suppresses else []
+        parts += [f"unfinished runs: {', '.join(self.unfinished_runs)}"] if self.unfinished_runs else []
+        return "; ".join(parts)
 
 
 def rename_segment(workspace: Workspace, name: str, new: str) -> SegmentRecord:
@@ -142,7 +142,7 @@ def delete_segment(workspace: Workspace, name: str) -> Deleted:
     for dependent in made_of(workspace, name):
         if dependent.is_dynamic:
             raise SegmentError(
-                f"The segment '{dependent.name}' is made of '{name}' whenever it is refreshed.",
+                f"The segment '{dependent.name}' is made from '{name}' whenever it is refreshed.",
                 f"Delete '{dependent.name}' first, or make it of something else.",
                 code="segment_in_use",
             )

@@ -171,17 +171,17 @@ def _require_not_lost(earlier: SegmentRecord, made: SegmentRecord, replacing: Re
     if made.rows == 0 and not replacing.allow_empty:
         hints = " ".join(replacing.hints())
         raise SegmentError(
-            f"Nobody would be left in the segment '{made.name}' of "
+            f"No profiles would be left in the segment '{made.name}' of "
             f"{counted_in_words(earlier.rows, 'profile')}, so it stays as it "
             f"was. {hints}".strip(),
-            advise("If it is to be empty, run ", *_allowing("allow_empty", made, replacing), "."),
+            advise("If it should be empty, run ", *_allowing("allow_empty", made, replacing), "."),
             code="segment_empty",
         )
     if made.rows and not replacing.allow_shrink:
         hints = " ".join(replacing.hints())
         raise SegmentError(
             f"Only {counted(made.rows)} of {counted_in_words(earlier.rows, 'profile')} would be left in the segment "
-            f"'{made.name}', less than half, so it stays as it was. {hints}".strip(),
+            f"'{made.name}', less than half, so it was not changed. {hints}".strip(),
             advise("If that is right, run ", *_allowing("allow_shrink", made, replacing), "."),
             code="segment_shrinks",
         )

@@ -192,8 +192,8 @@ def _same(workspace: Workspace, wanted: Segment) -> SegmentRecord:
     record = workspace.segments.get(wanted.name)
     if record is None or record.id != wanted.id:
         raise NotFoundError(
-            f"The segment '{wanted.name}' was replaced or deleted since.",
-            f"Use it by its name: {magic_word(wanted.name)}, or make it again.",
+            f"The segment '{wanted.name}' was replaced or deleted.",
+            f"Use it by its name: {magic_word(wanted.name)}, or create it again.",
             code="segment_replaced",
         )
     return record

@@ -108,7 +108,7 @@ def _unmet(
         if not held_back:
             keyless = segment if column == ROW_NUMBER else other
             sentence = (
-                f"Excluding '{other.name}' leaves out nobody: '{keyless.name}' has no key, so people can be found by "
+                f"Excluding '{other.name}' excludes nobody: '{keyless.name}' has no key, so people can be found by "
                 "their e-mail address only, and no address is in both."
             )
             yield sentence, advise("Make it again with a key column: ", Opt("key", COLUMN), ".")
@@ -125,7 +125,7 @@ def _unmet(
         )
     elif not _share_a_key(workspace, segment, other):
         yield (
-            f"Excluding '{other.name}' leaves out nobody by key: no key of '{segment.name}' is in it. {comparison}",
+            f"Excluding '{other.name}' excludes nobody by key: no key of '{segment.name}' is in it. {comparison}",
             "If it should, write the keys of both in the same way.",
         )
 

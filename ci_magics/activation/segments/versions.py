@@ -130,15 +130,15 @@ class Deleted(Displayable):
         return {name: plain(getattr(self, name)) for name in names}
 
     def __repr__(self) -> str:
-        said = [f"Segment '{self.segment}' was deleted: {counted_in_words(self.profiles, 'profile')}."]
+        sentences = [f"Segment '{self.segment}' was deleted: {counted_in_words(self.profiles, 'profile')}."]
         if self.audiences:
-            said.append(f"Its audiences keep their members: {quoted_list(self.audiences)}.")
+            sentences.append(f"Its audiences keep their members: {quoted_list(self.audiences)}.")
         if self.segments:
-            said.append(f"Segments that were made of it stay as they are: {quoted_list(self.segments)}.")
+            sentences.append(f"Segments that were made from it stay unchanged: {quoted_list(self.segments)}.")
         if self.suppressed:
-            said.append("Its people are not excluded from exports any more.")
+            sentences.append("Its people are no longer excluded from exports.")
         undo = Do("segments.undo", self.segment)
-        return " ".join([*said, f"Until {self.undo_until:%Y-%m-%d} it can be brought back: {undo}."])
+        return " ".join([*sentences, f"Until {self.undo_until:%Y-%m-%d} you can restore it: {undo}."])
 
 
 def end_version(workspace: Workspace, database: SqlConnection, record: SegmentRecord, reason: str) -> list[str]:
@@ -352,7 +352,7 @@ def _restore_deleted(workspace: Workspace, name: str, show: Callable[[str], None
         excluded = (
             " Its people are excluded from every export again."
             if still
-            else " Its people are not excluded from exports any more; an administrator can run "
+            else " Its people are no longer excluded from exports; an administrator can run "
             f"{Do('segments.suppress', name)}."
         )
 
@@ -372,7 +372,7 @@ def _require_usable(workspace: Workspace, restored: SegmentRecord) -> None:
     """Check that the profiles of a version are still stored, and that its rule does not lead back to itself."""
     if not workspace.snapshots.exists(restored.id):
         raise SegmentError(
-            f"The profiles of that version of '{restored.name}' are not kept any more.",
+            f"The profiles of that version of '{restored.name}' are no longer stored.",
             "Make the segment again.",
             code="version_gone",
         )
@@ -412,9 +412,9 @@ def _no_version(workspace: Workspace, name: str, which: str) -> SegmentError:
             code="no_version",
         )
     return SegmentError(
-        f"No {which} version of the segment '{name}' is kept.",
+        f"No {which} version of the segment '{name}' is stored.",
         advise(
-            "See what is kept: ",
+            "See the stored versions: ",
             Do("segments.versions", name),
             f". Versions stay for {counted_in_words(retention_days(), 'day')}.",
         ),

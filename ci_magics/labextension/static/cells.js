@@ -23,10 +23,10 @@ export function resumeCell(run) {
   return `%ci_export --resume ${/^\w+$/.test(run) ? run : quoted(run)}`;
 }
 
-// What cannot be written in one line: control characters, line breaks, lone surrogates, marks that reorder text.
+// Characters that a line cannot hold: control characters, line breaks, lone surrogates, marks that reorder text.
 const UNWRITABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202A-\u202E\u2066-\u2069]/u;
 
-/** Quote a text for a magic, so that it reads the text as it is: `quoting.py` does the same in Python. */
+/** Quote a text for a magic, so that it reads the text unchanged; `quoting.py` does the same in Python. */
 export function quoted(text) {
   if (UNWRITABLE.test(text)) {
     return `{'${Array.from(text, escaped).join("")}'}`;
@@ -34,7 +34,7 @@ export function quoted(text) {
   if (!text.includes('"')) {
     return `"${text}"`;
   }
-  // Each double quote stands between single ones: neighboring quotes are one word.
+  // Put each double quote in single quotes: adjacent quoted parts are one word.
   return text.includes("'") ? `"${text.replaceAll('"', `"'"'"`)}"` : `'${text}'`;
 }
 

@@ -2,13 +2,13 @@
 
 import { integer } from "./words.js";
 
-/** Return what is new, or an empty text: what was there when the panel opened is not news. */
+/** Return what is new, or an empty text. What existed when the panel opened is not new. */
 export function changesBetween(before, after) {
   if (before === null) {
     return "";
   }
   const runs = changed(before.runs, after.runs).map(aboutRun);
-  // What stopped an export before it came to a run is told by the export alone.
+  // If an export stopped before a run began, only the export has the reason.
   const news = runs.length > 0 ? runs : changed(before.exports, after.exports).map(aboutExport);
   return news.join(" ");
 }

@@ -21,7 +21,7 @@ export function addCommands(app, tracker, launcher, palette, browser) {
       try {
         return await newNotebook(app, args.cwd ?? browser?.model.path ?? "");
       } catch (error) {
-        return showErrorMessage("The notebook cannot be made", error);
+        return showErrorMessage("The notebook cannot be created", error);
       }
     },
   });

@@ -1,4 +1,4 @@
-/* Saved exports: how each stands, and when it runs next. */
+/* Saved exports: the status of each, and its next run. */
 
 import { React } from "./jupyterlab.js";
 import { Action, Empty, List, Moment, Title, Warning, h } from "./parts.js";

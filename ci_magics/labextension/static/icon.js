@@ -1,6 +1,6 @@
 import { LabIcon } from "./jupyterlab.js";
 
-/** Where the icon is: people, one of them matched. */
+/** The icon: people, one of them matched. */
 export const iconUrl = new URL("icon.svg", import.meta.url).href;
 
 /** The icon in the colors of the theme. */

@@ -30,7 +30,7 @@ export async function insertCell(panel, source) {
   }
   notebook.activeCell.model.sharedModel.setSource(text);
   notebook.mode = "edit";
-  // The palette gives the focus back to where it was, so that this waits until it has.
+  // The palette restores the focus, so wait until it has done so.
   requestAnimationFrame(() => notebook.activeCell.editor?.focus());
   return true;
 }
@@ -39,7 +39,7 @@ function isEmpty(cell) {
   return cell?.model.type === "code" && cell.model.sharedModel.source.trim() === "";
 }
 
-/** Tell whether the magics are loaded; a kernel that is busy is not waited for: the cells that were run tell it then. */
+/** Return whether the magics are loaded. Do not wait for a busy kernel; then the executed cells show it. */
 async function isLoaded(panel) {
   const kernel = panel.sessionContext.session?.kernel;
   if (kernel?.status !== "idle") {
@@ -52,12 +52,12 @@ async function isLoaded(panel) {
   return reply?.content.user_expressions?.loaded?.data?.["text/plain"] === "True";
 }
 
-/** Tell whether a cell was run, or is about to be. */
+/** Return whether a cell was executed or is about to be. */
 function isRun(model) {
   return model.type === "code" && (model.executionCount !== null || model.executionState === "running");
 }
 
-/** The server's kernel, or the first one that speaks Python where the server's does not. */
+/** The server's default kernel, or the first Python kernel if the default is not Python. */
 function pythonKernel(specs) {
   const all = Object.values(specs?.kernelspecs ?? {});
   const found = [specs?.kernelspecs[specs.default], ...all].find(

@@ -1,12 +1,12 @@
-/* What the server extension tells, asked again and again while somebody looks. */
+/* The overview from the server extension, polled while the panel is visible. */
 
 import { Poll, ServerConnection, Signal, URLExt } from "./jupyterlab.js";
 import { changesBetween } from "./changes.js";
 
 const EVERY = 2_000; // milliseconds
-const AT_MOST = 60_000; // when the server does not answer
+const AT_MOST = 60_000; // if the server does not respond
 
-/** The overview as it was last read, with what went wrong and what changed. */
+/** The last overview, with any error, and what has changed. */
 export class OverviewModel {
   constructor(settings, isHidden) {
     this.changed = new Signal(this);
@@ -28,13 +28,13 @@ export class OverviewModel {
     Signal.clearData(this);
   }
 
-  /** Say something to the person who looks. */
+  /** Announce a message to the user. */
   say(sentence) {
     this.news = sentence;
     this.changed.emit();
   }
 
-  /** Read now, and not only when it is time. */
+  /** Poll now, before the interval ends. */
   refresh() {
     return this.poll.refresh();
   }
@@ -44,12 +44,12 @@ export class OverviewModel {
     try {
       const text = await ask(this.settings);
       this.show(text, "");
-      // A workspace that takes long to read is read more rarely: a tenth of the time at most.
+      // Poll a slow workspace less often, so that reading takes at most a tenth of the time.
       const interval = Math.max(EVERY, 10 * (performance.now() - began));
       this.poll.frequency = { ...this.poll.frequency, interval };
     } catch (error) {
       this.show(this.seen, error.message);
-      throw error; // the poll waits longer and longer
+      throw error; // the poll backs off
     }
   }
 

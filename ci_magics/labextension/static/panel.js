@@ -53,7 +53,7 @@ class OverviewPanel extends ReactWidget {
 
   onActivateRequest(message) {
     super.onActivateRequest(message);
-    // The palette gives the focus back to where it was, so that this waits until it has.
+    // The palette restores the focus, so wait until it has done so.
     requestAnimationFrame(() => this.node.querySelector("button")?.focus());
   }
 

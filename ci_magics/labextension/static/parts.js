@@ -5,7 +5,7 @@ import { distance, inFull } from "./words.js";
 
 export const h = React.createElement;
 
-/** A button; `about` tells a screen reader which of many it is. */
+/** A button; `about` distinguishes it from similar ones for screen readers. */
 export function Action({ icon, label, about, onClick }) {
   return h(
     "button",
@@ -15,7 +15,7 @@ export function Action({ icon, label, about, onClick }) {
   );
 }
 
-/** What there is to do where there is nothing to show. */
+/** A hint on what to do if there is nothing to show. */
 export function Empty({ text, label, onClick }) {
   return h("div", { className: "ci-magics-empty" }, h("p", null, text), h(Action, { label, onClick }));
 }
@@ -27,18 +27,18 @@ export function List({ id, title, notes = [], filter, empty, children }) {
   return h("section", { "aria-labelledby": id }, h("h3", { id }, title), warnings, filter, shown);
 }
 
-/** What keeps something from doing its job. */
+/** A warning about a problem. */
 export function Warning({ text }) {
   return h("div", { className: "ci-magics-warning" }, text);
 }
 
-/** The first line of an entry: what it is, and how it stands. */
+/** The first line of an entry: its name and its status. */
 export function Title({ text, status }) {
   const badge = h("span", { className: "ci-magics-status", "data-status": status }, status);
   return h("div", { className: "ci-magics-line" }, h("h4", null, text), badge);
 }
 
-/** How far away a moment is; in full under the pointer. */
+/** A relative time; the tooltip has the exact time. */
 export function Moment({ at, none }) {
   return at ? h("time", { dateTime: at, title: inFull(at) }, distance(at)) : none;
 }

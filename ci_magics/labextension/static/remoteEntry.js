@@ -1,6 +1,6 @@
 /* What JupyterLab and Notebook 7 load first. They expect a container of webpack's module federation:
- * `init` hands over the packages of the page, `get` returns a factory of the module that package.json names.
- * Everything else is in ES modules beside this file, which the browser loads as they are: there is no build step. */
+ * `init` receives the packages of the page, `get` returns a factory of the module that package.json names.
+ * Everything else is in ES modules next to this file, which the browser loads directly; there is no build step. */
 (() => {
   const here = document.currentScript.src;
   const container = {

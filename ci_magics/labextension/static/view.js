@@ -47,7 +47,7 @@ function Lists({ overview, actions }) {
   );
 }
 
-/** What is needed before anything can be exported, one step at a time. */
+/** The steps before the first export, one at a time. */
 function FirstStep({ overview, actions }) {
   if (overview.advice) {
     return h("p", null, overview.advice);
@@ -66,7 +66,7 @@ function FirstStep({ overview, actions }) {
   });
 }
 
-/** Draw again every so often: "2 minutes ago" grows old. */
+/** Redraw regularly, because "2 minutes ago" becomes outdated. */
 function useEvery(milliseconds) {
   const [, draw] = React.useReducer(count => count + 1, 0);
   React.useEffect(() => {

@@ -11,7 +11,7 @@ export function integer(number) {
   return String(number).replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
-/** Return how far a moment is away: "3 minutes ago", "in 2 days". */
+/** Return the relative time of a moment: "3 minutes ago", "in 2 days". */
 export function distance(moment, now = Date.now()) {
   const away = new Date(moment).getTime() - now;
   for (const [unit, length] of UNITS) {

@@ -15,8 +15,8 @@ class Allowances:
     """Overrides for the guards that keep a segment from losing its profiles."""
 
     def __init__(self) -> None:
-        self.allow_empty = checkbox("Save it although nobody is left in it", "allow-empty")
-        self.allow_shrink = checkbox("Save it although less than half of its profiles are left", "allow-shrink")
+        self.allow_empty = checkbox("Save it even if it becomes empty", "allow-empty")
+        self.allow_shrink = checkbox("Save it even if it loses more than half of its profiles", "allow-shrink")
         self.reset()
 
     def fields(self) -> dict[str, Any]:
@@ -28,12 +28,12 @@ class Allowances:
         return {name: field.value for name, field in self.fields().items()}
 
     def reset(self) -> None:
-        """Clear and hide both: an override holds for one definition only."""
+        """Clear and hide both: an override applies to one definition only."""
         for each in self.fields().values():
             each.value = False
             show(each, False)
 
-    def offered(self, stopped: SegmentError) -> SegmentError:
+    def offer_override(self, stopped: SegmentError) -> SegmentError:
         """Show the check box for an error, and return the error in the form's words.
 
         Parameters

@@ -74,7 +74,7 @@ def code_of(path: str, words: Sequence[str], options: Mapping[str, Any]) -> Code
         Its options, by their names in Python.
     """
     operation = declaration(path)
-    given = {name: value for name, value in options.items() if _says_something(operation[name], value)}
+    given = {name: value for name, value in options.items() if _differs_from_default(operation[name], value)}
     noun, _, verb = path.replace("_", "-").rpartition(".")
     lines = {
         operation[name].opposite[2:] if value is False else name: True if value is False else value
@@ -85,7 +85,7 @@ def code_of(path: str, words: Sequence[str], options: Mapping[str, Any]) -> Code
     return Code(magic, f"ci.{path}({', '.join(arguments)})")
 
 
-def _says_something(parameter: Parameter, value: Any) -> bool:
+def _differs_from_default(parameter: Parameter, value: Any) -> bool:
     """Return whether a value differs from what the operation does without it."""
     if value is False:
         return parameter.default is True or parameter.type == "choice of two"

@@ -82,7 +82,7 @@ class ConnectForm(Form):
         if found:
             self.say(f"You may use {counted_in_words(len(found), 'account')}: choose one.")
         else:
-            self.say("You may use no account. Ask an administrator of one for access.", "error")
+            self.say("You have access to no account. Ask the administrator of an account for access.", "error")
         return list(found)
 
     def save(self) -> Connection:
@@ -100,9 +100,9 @@ class ConnectForm(Form):
         self._show_account(saved)
         unknown = "" if self._typed.account_is_known else " Whether its account exists was not checked yet."
         missing = unknown + _missing(saved)
-        said = f"Connection '{saved.name}' is saved: {saved.destination}."
-        self.receipts.add(f"{said}{missing}", _details(saved))
-        self.say(f"{said}{missing}", "info" if missing else "done")
+        sentence = f"Connection '{saved.name}' is saved: {saved.destination}."
+        self.receipts.add(f"{sentence}{missing}", _details(saved))
+        self.say(f"{sentence}{missing}", "info" if missing else "done")
         return saved
 
     def sign_in(self) -> Connection:
@@ -122,11 +122,11 @@ class ConnectForm(Form):
     def withdraw(self) -> Connection:
         """Withdraw both consents: nothing more is sent through the connection."""
         chosen = self._require_chosen()
-        heard: list[str] = []
-        withdrawn = Connections(self.workspace).withdraw_consents(chosen.name, show=heard.append)
+        messages: list[str] = []
+        withdrawn = Connections(self.workspace).withdraw_consents(chosen.name, show=messages.append)
         self._fields.load()
-        self.receipts.add(f"Both consents of '{chosen.name}' were withdrawn. {' '.join(heard)}".strip())
-        self.say(f"Nothing is sent through '{chosen.name}' any more. {' '.join(heard)}".strip(), "done")
+        self.receipts.add(f"Both consents of '{chosen.name}' were withdrawn. {' '.join(messages)}".strip())
+        self.say(f"Nothing is sent through '{chosen.name}' any longer. {' '.join(messages)}".strip(), "done")
         return withdrawn
 
     @property
@@ -205,8 +205,8 @@ class ConnectForm(Form):
             )
         if chosen is None:
             raise ArgumentError(
-                "A new connection has to be saved first.",
-                "Save it, or choose another one in the first field.",
+                "Save the new connection first.",
+                "Or choose another one in the first field.",
                 code="not_chosen",
             )
         return chosen
@@ -266,7 +266,7 @@ def _missing(connection: Connection) -> str:
     unchecked = (
         "" if connection.account_name or connection.agreed else " Whether its account exists was not checked yet."
     )
-    return f"{unchecked} Nothing can be sent before somebody agrees to {' and '.join(missing)}." if missing else ""
+    return f"{unchecked} Nothing can be sent until you agree to {' and '.join(missing)}." if missing else ""
 
 
 def _details(connection: Connection) -> str:

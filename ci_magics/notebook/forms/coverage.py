@@ -64,7 +64,7 @@ class CoverageForm(Form):
     @property
     def code(self) -> Code:
         """The preview as a magic and as a Python call."""
-        names, options = self._asked()
+        names, options = self._arguments()
         return code_of("preview", names, options)
 
     def preview(self) -> Coverage:
@@ -81,7 +81,7 @@ class CoverageForm(Form):
         self.say("It is written below and stays in the notebook.", "done")
         return coverage
 
-    def _asked(self) -> tuple[tuple[str, ...], dict[str, Any]]:
+    def _arguments(self) -> tuple[tuple[str, ...], dict[str, Any]]:
         if not self.segments.value:
             raise nothing_chosen("segment", self.segments.options, "Make one with the form %ci_segment.")
         rule = self.normalization.value
@@ -106,7 +106,7 @@ class CoverageForm(Form):
         self.keep_button.disabled = self.code_button.disabled = not self.segments.value
 
     def _count(self, stopped: Stopped) -> None:
-        names, options = self._asked()
+        names, options = self._arguments()
         given = {name: value for name, value in options.items() if value is not None}
         coverage = ci.preview(*names, **given, workspace=self.workspace)
         if stopped():

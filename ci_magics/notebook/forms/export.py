@@ -155,9 +155,9 @@ class ExportForm(Form):
             raise ArgumentError("The export has no name yet.", "Type one in the field Save as.", code="no_name")
         saved = self.choices.save(wanted, self.say)
         self._saved = wanted
-        said = f"Saved as '{wanted}'. Run and schedule it with %ci_exports."
-        self.receipts.add(said)
-        self.say(said, "done")
+        sentence = f"Saved as '{wanted}'. Run and schedule it with %ci_exports."
+        self.receipts.add(sentence)
+        self.say(sentence, "done")
         return saved
 
     def named(self) -> dict[str, Any]:

@@ -142,7 +142,7 @@ class ExportChoices:
 
     def plan(self, show: Callable[[str], None]) -> Plan:
         """Return the plan of the export; sends nothing."""
-        return ci.plan(*self.segments.value, **self._asked(show), workspace=self._workspace)
+        return ci.plan(*self.segments.value, **self._arguments(show), workspace=self._workspace)
 
     def save(self, name: str, show: Callable[[str], None]) -> Export:
         """Save the export; sends nothing.
@@ -154,7 +154,7 @@ class ExportChoices:
         show
             Receives sentences to show.
         """
-        return Exports(self._workspace).save(name, *self.segments.value, **self._asked(show))
+        return Exports(self._workspace).save(name, *self.segments.value, **self._arguments(show))
 
     def look_up_audiences(self, show: Callable[[str], None]) -> list[str]:
         """Offer the account's Customer Match lists and return their names."""
@@ -171,7 +171,7 @@ class ExportChoices:
             return code_of("exports.save", [save, *names], options)
         return code_of("export", names, options)
 
-    def _asked(self, show: Callable[[str], None]) -> dict[str, Any]:
+    def _arguments(self, show: Callable[[str], None]) -> dict[str, Any]:
         return {"to": self.connection.value, "show": show, **self.arguments()}
 
     def _chosen(self) -> list[SegmentRecord]:

@@ -109,13 +109,13 @@ class ExportsForm(Form):
         )
         self.progress.end()
         left = len(done.not_completed)
-        said = (
+        sentence = (
             f"{counted_in_words(len(done), 'export')} ran, {left} did not complete."
             if left
             else f"{counted_in_words(len(done), 'export')} ran."
         )
-        self.receipts.add(said, done._repr_html_())
-        self.say(said, "error" if left else "done")
+        self.receipts.add(sentence, done._repr_html_())
+        self.say(sentence, "error" if left else "done")
         return done
 
     def show_details(self) -> None:

@@ -33,7 +33,7 @@ class _Discreet:
             return proposal["value"]
         self.placeholder = NOT_KEPT
         comm = getattr(self, "comm", None)
-        if comm is not None:  # the page must be told: the value did not change in the kernel, so no update is sent
+        if comm is not None:  # notify the page: the value did not change in the kernel, so no update is sent
             comm.send({"method": "update", "state": {"value": ""}, "buffer_paths": []})
         if self.complain is not None:
             self.complain()

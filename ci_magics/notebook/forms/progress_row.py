@@ -28,7 +28,7 @@ class ProgressRow:
         self._on_stop = on_stop
         self._monotonic = monotonic
         self._began = monotonic()
-        self._asked = threading.Event()
+        self._stop_requested = threading.Event()
         self.bar = progress_bar()
         self.text = widgets.Label()
         self.text.add_class("ci-progress-text")
@@ -38,7 +38,7 @@ class ProgressRow:
 
     def begin(self) -> None:
         """Reset and show the row."""
-        self._asked.clear()
+        self._stop_requested.clear()
         self._began = self._monotonic()
         self.bar.value, self.text.value = 0.0, ""
         self.stop_button.disabled = False
@@ -55,7 +55,7 @@ class ProgressRow:
         """
         self.bar.value = progress.share
         self.text.value = progress_text(progress, self._monotonic() - self._began)
-        if self._asked.is_set():
+        if self._stop_requested.is_set():
             raise KeyboardInterrupt
 
     def end(self, progress: Progress | None = None) -> None:
@@ -69,6 +69,6 @@ class ProgressRow:
 
     def stop(self) -> None:
         """Stop the work at its next step, or end its current wait."""
-        self._asked.set()
+        self._stop_requested.set()
         self.stop_button.disabled = True
         self._on_stop()

@@ -9,7 +9,7 @@ import ipywidgets as widgets
 
 from ci_magics.errors import SegmentError
 from ci_magics.notebook.forms.fields import button, row, show
-from ci_magics.notebook.forms.rule_condition import ConditionEditor, MemberEditor, Surroundings
+from ci_magics.notebook.forms.rule_condition import ConditionEditor, EditorContext, MemberEditor
 from ci_magics.segmentation.rules.tree import AllOf, AnyOf, Condition, Join, Joined, Member, Node, Not, Step
 
 _MATCHES = [
@@ -32,14 +32,14 @@ class GroupEditor:
 
     Parameters
     ----------
-    around
+    context
         The columns, segments and callbacks.
     remove
         Called to remove the group; None if it cannot be removed.
     """
 
-    def __init__(self, around: Surroundings, remove: Callable[[Any], None] | None = None) -> None:
-        self._around = around
+    def __init__(self, context: EditorContext, remove: Callable[[Any], None] | None = None) -> None:
+        self._context = context
         self.parts: list[Any] = []
         self.match = widgets.Dropdown(
             description="Match when",
@@ -47,7 +47,7 @@ class GroupEditor:
             layout=widgets.Layout(width="auto", flex="0 1 320px", max_width="100%"),
             style=_SMALL,
         )
-        self.match.observe(lambda _change: around.changed(), names="value")
+        self.match.observe(lambda _change: context.changed(), names="value")
         self.count = widgets.Label()
         self.count.add_class("ci-count")
         head = [self.match, self.count]
@@ -58,7 +58,7 @@ class GroupEditor:
         self.add_group = button("Add group", "add-group", lambda _event: self._added(GroupEditor))
         self.add_member = button("Add segment", "add-member", lambda _event: self._added(MemberEditor))
         actions = row(self.add_condition, self.add_group, self.add_member, name="group-actions")
-        show(self.add_condition, bool(around.columns))
+        show(self.add_condition, bool(context.columns))
         self.widget = widgets.VBox(
             [row(*head, name="group-head"), self._list, actions],
             layout=widgets.Layout(border_left=_EDGE, padding="2px 0 4px 10px", margin="4px 0", max_width="100%"),
@@ -108,14 +108,14 @@ class GroupEditor:
         """Add an empty condition, segment or group, and return its editor."""
         part = self._add(kind)
         self._draw()
-        self._around.changed()
+        self._context.changed()
         return part
 
     def _added(self, kind: type[Any]) -> None:
         self.add(kind)
 
     def _add(self, kind: type[Any]) -> Any:
-        part = kind(self._around, self.take_away)
+        part = kind(self._context, self.take_away)
         self.parts.append(part)
         return part
 
@@ -123,7 +123,7 @@ class GroupEditor:
         """Remove a part."""
         self.parts.remove(part)
         self._draw()
-        self._around.changed()
+        self._context.changed()
 
     def _draw(self) -> None:
         self._list.children = tuple(each.widget for each in self.parts)
@@ -135,16 +135,16 @@ class SetsEditor:
 
     Parameters
     ----------
-    around
+    context
         The columns, segments and callbacks.
     remove
         Called to remove all joined rules; None if they cannot be removed.
     """
 
-    def __init__(self, around: Surroundings, remove: Callable[[Any], None] | None = None) -> None:
-        self._around = around
+    def __init__(self, context: EditorContext, remove: Callable[[Any], None] | None = None) -> None:
+        self._context = context
         self._remove = remove
-        self.groups: list[GroupEditor] = [GroupEditor(around)]
+        self.groups: list[GroupEditor] = [GroupEditor(context)]
         self.joins: list[widgets.Dropdown] = []
         self.count = widgets.Label()
         self._list = widgets.VBox(layout=widgets.Layout(max_width="100%"))
@@ -162,7 +162,7 @@ class SetsEditor:
         """Show a rule."""
         steps: Sequence[Step] = node.steps if isinstance(node, Joined) else ()
         first = node.first if isinstance(node, Joined) else node
-        self.groups, self.joins = [GroupEditor(self._around)], []
+        self.groups, self.joins = [GroupEditor(self._context)], []
         if first is not None:
             self.groups[0].put(first)
         for step in steps:
@@ -196,14 +196,14 @@ class SetsEditor:
         """Add an empty rule, and return its editor."""
         group = self._add(join)
         self._draw()
-        self._around.changed()
+        self._context.changed()
         return group
 
     def _added(self) -> None:
         self.add()
 
     def _add(self, join: Join) -> GroupEditor:
-        group = GroupEditor(self._around, self.take_away)
+        group = GroupEditor(self._context, self.take_away)
         field = widgets.Dropdown(
             description="Join with the rules above",
             options=_JOINS,
@@ -211,7 +211,7 @@ class SetsEditor:
             layout=widgets.Layout(width="auto", flex="0 1 420px", max_width="100%"),
             style=_SMALL,
         )
-        field.observe(lambda _change: self._around.changed(), names="value")
+        field.observe(lambda _change: self._context.changed(), names="value")
         self.groups.append(group)
         self.joins.append(field)
         return group
@@ -221,7 +221,7 @@ class SetsEditor:
         place = self.groups.index(group)
         del self.groups[place], self.joins[place - 1]
         self._draw()
-        self._around.changed()
+        self._context.changed()
 
     def _draw(self) -> None:
         children = [self.groups[0].widget]

@@ -29,7 +29,7 @@ _SMALL = {"description_width": "initial"}
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class EditorContext:
     """What the editors of a rule's parts share.
 
     Parameters
@@ -61,20 +61,20 @@ class ConditionEditor:
 
     Parameters
     ----------
-    around
+    context
         The columns, segments and callbacks.
     remove
         Called to remove the condition.
     """
 
-    def __init__(self, around: Surroundings, remove: Callable[[Any], None]) -> None:
-        self._around = around
+    def __init__(self, context: EditorContext, remove: Callable[[Any], None]) -> None:
+        self._around = context
         self.entries: list[ValueEntry] = []
         self.picker: Picker | None = None
         self._loading = False
         self._given: tuple[Any, ...] = ()
         self.column = widgets.Dropdown(
-            description="Column", options=list(around.columns), layout=_layout("200px"), style=_SMALL
+            description="Column", options=list(context.columns), layout=_layout("200px"), style=_SMALL
         )
         self.operator = widgets.Dropdown(description="is", layout=_layout("150px"), style=_SMALL)
         self.ignore_case = widgets.Checkbox(
@@ -204,20 +204,20 @@ class MemberEditor:
 
     Parameters
     ----------
-    around
+    context
         The columns, segments and callbacks.
     remove
         Called to remove the membership.
     """
 
-    def __init__(self, around: Surroundings, remove: Callable[[Any], None]) -> None:
+    def __init__(self, context: EditorContext, remove: Callable[[Any], None]) -> None:
         self.segment = widgets.Dropdown(
-            description="Is in segment", options=list(around.segments), layout=_layout("280px"), style=_SMALL
+            description="Is in segment", options=list(context.segments), layout=_layout("280px"), style=_SMALL
         )
         self.count = _count_label()
         remove_button = button("Remove", "remove", lambda _event: remove(self), hint="Remove this segment")
         self.widget = row(self.segment, self.count, remove_button, name="member")
-        self.segment.observe(lambda _change: around.changed(), names="value")
+        self.segment.observe(lambda _change: context.changed(), names="value")
 
     def put(self, member: Member) -> None:
         """Show a membership."""

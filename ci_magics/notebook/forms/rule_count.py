@@ -59,21 +59,21 @@ class RuleCount:
         """
         self.chosen = 0
         try:
-            wanted = rule()
+            requested = rule()
         except CiError as error:
             self.view.value = f"<small>Not counted yet: {html.escape(error.sentence)}</small>"
             return
         self.view.value = "<small>Counting …</small>"
         try:
-            self.chosen, whole = self._of(source, key, wanted), self._of(source, key, None)
+            self.chosen, total = self._of(source, key, requested), self._of(source, key, None)
         except CiError as error:
             self.view.value = f"<small>Not counted: {html.escape(str(error))}</small>"
             return
         if stopped():
             return
-        part = f"{counted(self.chosen)} of " if wanted is not None and source is not None else ""
-        said = part + counted_in_words(whole if part else self.chosen, "profile")
-        self.view.value = f"<b>{said}</b>"
+        part = f"{counted(self.chosen)} of " if requested is not None and source is not None else ""
+        text = part + counted_in_words(total if part else self.chosen, "profile")
+        self.view.value = f"<b>{text}</b>"
         for editor in editors():
             if stopped():
                 return
@@ -81,7 +81,7 @@ class RuleCount:
             editor.count.value = (
                 "" if node is None else counted_in_words(self._of(source, key, Rule(root=node)), "profile")
             )
-        self._remark(f"{said} {agreeing(self.chosen, 'is')} in.")
+        self._remark(f"{text} {agreeing(self.chosen, 'is')} in.")
 
     def _of(self, source: SegmentSource | None, key: str | None, rule: Rule | None) -> int:
         if source is None:

@@ -14,16 +14,16 @@ _MOST = 20
 
 
 def result_html(run: Run) -> str:
-    """Return the whole result with the first rejected rows, by key."""
+    """Return the complete result with the first rejected rows, by key."""
     return run._repr_html_() + rejected_html(run)
 
 
 def result_sentence(run: Run) -> str:
     """Return the result in one sentence."""
-    said = f"{run.status}: {counted(run.accepted)} accepted, {counted(run.rejected)} rejected"
+    sentence = f"{run.status}: {counted(run.accepted)} accepted, {counted(run.rejected)} rejected"
     unknown = f", {counted(run.unknown)} unknown" if run.unknown else ""
     unchanged = sum(each.unchanged for each in run.results)
-    return f"{said}{unknown}{f', {counted(unchanged)} unchanged' if unchanged else ''}."
+    return f"{sentence}{unknown}{f', {counted(unchanged)} unchanged' if unchanged else ''}."
 
 
 def result_kind(run: Run) -> str:

@@ -15,7 +15,7 @@ from ci_magics.notebook.forms.fields import button, page, row, show
 from ci_magics.notebook.forms.live import MOMENT, Live, Stopped
 from ci_magics.notebook.forms.pattern import Form, background, callback, handled
 from ci_magics.notebook.forms.rule_builder import SetsEditor
-from ci_magics.notebook.forms.rule_condition import Surroundings
+from ci_magics.notebook.forms.rule_condition import EditorContext
 from ci_magics.notebook.forms.rule_count import RuleCount
 from ci_magics.notebook.forms.rule_text import rule_html
 from ci_magics.notebook.forms.segment_fields import INSIGHTS, SEGMENTS, SegmentFields
@@ -149,13 +149,13 @@ class SegmentForm(Form):
             The rule is not complete, or the source cannot be used.
         """
         self.segment = self._typed.save(lambda: self.rule)
-        said = (
+        sentence = (
             f"Segment '{self.segment.name}': {counted_in_words(self.segment.rows, 'profile')}, e-mail "
             f"in {self.segment.email}."
         )
-        self.receipts.add(said, self.segment._repr_html_())
+        self.receipts.add(sentence, self.segment._repr_html_())
         self._offer_versions()
-        self.say(said, "done")
+        self.say(sentence, "done")
         return self.segment
 
     def undo(self) -> Segment:
@@ -209,7 +209,7 @@ class SegmentForm(Form):
         )  # fmt: skip
 
     def _fresh_builder(self) -> None:
-        around = Surroundings(
+        context = EditorContext(
             columns=self._source.columns if self._source else [],
             kind_of=lambda column: self._source.kind(column) if self._source else Kind.OTHER,
             choices_of=lambda column: self._source.choices(column) if self._source else [],
@@ -217,7 +217,7 @@ class SegmentForm(Form):
             changed=self._changed,
             refuse=self._refuse,
         )
-        self.builder = SetsEditor(around)
+        self.builder = SetsEditor(context)
 
     def _refuse(self, error: SegmentError) -> None:
         """Explain why a typed value was removed; the removal itself must not clear the error."""

@@ -44,7 +44,7 @@ class SegmentSource:
         self.counter = RuleCounter(frame)
         self._kinds: dict[str, Kind] = {}
         self._choices: dict[str, list[Any]] = {}
-        self._asked: dict[str, list[str]] = {}
+        self._unexplained_values: dict[str, list[str]] = {}
 
     @property
     def email(self) -> str | None:
@@ -78,9 +78,9 @@ class SegmentSource:
 
         Reads all rows. Empty if a value looks like an address.
         """
-        if column not in self._asked:
-            self._asked[column] = _values_to_explain(self.frame, column)
-        return self._asked[column]
+        if column not in self._unexplained_values:
+            self._unexplained_values[column] = _values_to_explain(self.frame, column)
+        return self._unexplained_values[column]
 
 
 def _values_to_explain(frame: Any, column: str) -> list[str]:

@@ -127,13 +127,13 @@ class TypedConnection:
     def code(self) -> Code:
         """Return the connection as a magic and as a Python call."""
         name, earlier, given = self._name(), self._fields.chosen, self._given()
-        said = {**given, "share": self._share(), "agree": self._fields.agree.value}
-        said["accept_terms"] = self._fields.accept_terms.value
+        arguments = {**given, "share": self._share(), "agree": self._fields.agree.value}
+        arguments["accept_terms"] = self._fields.accept_terms.value
         if earlier is None:
-            return code_of("connect", [name], said)
+            return code_of("connect", [name], arguments)
         rename = None if name == earlier.name else name
         changes = {"rename": rename, **given}
-        consents = {each: said[each] for each in ("agree", "accept_terms", "share")}
+        consents = {each: arguments[each] for each in ("agree", "accept_terms", "share")}
         edited, agreed = code_of("connections.edit", [earlier.name], changes), code_of("connect", [name], consents)
         return Code(f"{edited.magic}\n{agreed.magic}", f"{edited.python}\n{agreed.python}")
 

@@ -67,7 +67,7 @@ class TypedSegment:
         try:
             return ci.segment(name, self._frame(), rule=chosen, **arguments, workspace=self._workspace, show=self._show)
         except SegmentError as error:
-            raise self._allowances.offered(error) from None
+            raise self._allowances.offer_override(error) from None
 
     def code(self, rule: Callable[[], Rule | None]) -> Code:
         """Return the segment as a magic and as a Python call; see `save`."""
@@ -107,7 +107,7 @@ class TypedSegment:
         if frame is None and source != SEGMENTS:
             raise ArgumentError(
                 f"The notebook has no frame {source} any more.",
-                "Choose another source, or make it again.",
+                "Choose another source, or create it again.",
                 code="no_source",
             )
         return frame

@@ -103,7 +103,7 @@ def test_nothing_stored_is_deleted_while_an_audience_may_contain_the_person(
     assert not forgotten.erased
     assert [each.done for each in forgotten.audiences] == [False, True, True]
     assert "may not use this account" in repr(forgotten)
-    assert "Nothing stored here is deleted yet" in repr(forgotten)
+    assert "Nothing stored here was deleted" in repr(forgotten)
     assert len(workspace.forgotten) == 2
     again = forget(key="k-jane", show=quietly)
     assert again.erased
@@ -203,7 +203,7 @@ def test_command_reads_addresses_only_from_stdin(
     contoso.fail(emulator, APPLY, "106")
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{JANE}\n"))
     assert main(["forget", "--address"]) == 3
-    assert "Nothing stored here is deleted yet" in capsys.readouterr().out
+    assert "Nothing stored here was deleted" in capsys.readouterr().out
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{JANE}\n"))
     assert main(["forget", "--address", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)

@@ -220,8 +220,8 @@ def test_undeliverable_notification_is_reported_and_fails_no_run(
     contoso.segment(6)
     assert ci.exports.run("Weekly", show=said.append).status == "Completed"
     assert [each.split(":")[0] for each in said] == [
-        "Nobody could be told by webhook that the audiences of the export 'Weekly' shrank",
-        "Nobody could be told by mail that the audiences of the export 'Weekly' shrank",
+        "A notification by webhook could not be sent (the audiences of the export 'Weekly' shrank)",
+        "A notification by mail could not be sent (the audiences of the export 'Weekly' shrank)",
     ]
     assert webhook.paths == ["/hooks/s3cret?key=t0ken"]
     for sentence in said:

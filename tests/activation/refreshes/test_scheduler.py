@@ -127,7 +127,7 @@ def test_error_is_reported_and_the_scheduler_continues(workspace: Workspace, mon
 
     monkeypatch.setattr("ci_magics.activation.refreshes.scheduler.refresh", broken)
     look(workspace, said.append, clock)
-    assert said == ["The refresh broke off unexpectedly (ValueError); the scheduler goes on."]
+    assert said == ["The refresh failed unexpectedly (ValueError); the scheduler continues."]
 
 
 def test_user_who_cannot_refresh_cannot_start_a_scheduler(

@@ -100,7 +100,7 @@ def test_within_the_last_days_ends_today(workspace: Workspace) -> None:
         ),
         ({"rule": "'Rich'", "key": "Id"}, CiError, "There is no column 'Id'"),
         ({"rule": "Contry = NL"}, CiError, "There is no column 'Contry'. Did you mean 'Country'?"),
-        ({"rule": "Country = NL", "where": "true"}, ArgumentError, "with a rule or with a condition in SQL"),
+        ({"rule": "Country = NL", "where": "true"}, ArgumentError, "with either a rule or a condition in SQL"),
         ({"rule": "Country ="}, CiError, "The rule cannot be read at position 10"),
     ],
 )

@@ -93,7 +93,7 @@ def test_deleted_segment_is_restored_completely(workspace: Workspace) -> None:
     deleted = ci.segments.delete("All")
     assert rows() is None
     assert states() == [(120, "deleted"), (100, "replaced")]
-    assert f"Until {present() + timedelta(days=90):%Y-%m-%d} it can be brought back" in repr(deleted)
+    assert f"Until {present() + timedelta(days=90):%Y-%m-%d} you can restore it" in repr(deleted)
     assert undo() == 120
     assert workspace.segments["All"] == before
     assert undo() == 100
@@ -109,7 +109,7 @@ def test_delete_says_what_it_did(emulator: RunningEmulator) -> None:
     deleted = ci.segments.delete("All")
     assert (deleted.profiles, deleted.audiences, deleted.segments) == (400, ("All",), ("Rest",))
     assert "400 profiles. Its audiences keep their members: 'All'." in repr(deleted)
-    assert "Segments that were made of it stay as they are: 'Rest'." in repr(deleted)
+    assert "Segments that were made from it stay unchanged: 'Rest'." in repr(deleted)
 
 
 def test_new_segment_takes_the_place_of_a_deleted_one() -> None:
@@ -180,7 +180,7 @@ def test_only_administrators_end_or_restore_a_suppression(as_user: Callable[...,
         ci.segments.delete("All")
     as_user("someone", Role.ADMINISTRATOR.value)
     deleted = ci.segments.delete("All")
-    assert "not excluded from exports any more" in repr(deleted)
+    assert "no longer excluded from exports" in repr(deleted)
     as_user("carla", Role.CONTRIBUTOR.value)
     said: list[str] = []
     restored = ci.segments.undo("All", show=said.append)

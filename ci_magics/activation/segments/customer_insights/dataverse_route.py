@@ -46,9 +46,9 @@ class DataverseRoute:
 
     def chunks(self, position: dict[str, Any]) -> Iterator[Chunk]:
         """Yield members, sorted by id."""
-        return self._asked_for(position) if self.by_id else self._passing_by(position)
+        return self._requested(position) if self.by_id else self._passing_by(position)
 
-    def _asked_for(self, position: dict[str, Any]) -> Iterator[Chunk]:
+    def _requested(self, position: dict[str, Any]) -> Iterator[Chunk]:
         last = str(position.get("after", ""))
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             for page in self.dataverse.memberships(self.segment, position.get("members")):
@@ -162,7 +162,7 @@ def prefers_ids(members: int | None, profiles: int | None) -> bool:
 
 def _no_order() -> ServiceError:
     return ServiceError(
-        "Dataverse does not send its rows in the order that was asked for.",
+        "Dataverse does not send its rows in the requested order.",
         advise("Read the segment with ", Opt("via", "csv"), " or ", Opt("via", "rest"), "."),
         code="no_order",
     )

@@ -118,7 +118,7 @@ class InsightsSegment(Displayable):
             wait = Opt("wait", True)
             yield f"A refresh is running. To wait for it and read the result, add {wait} (refresh: {self.name})."
         if self.segment.state and self.segment.state != "active":
-            yield f"It is {self.segment.state} there, so it is not refreshed any more."
+            yield f"It is {self.segment.state} there, so it is no longer refreshed."
 
     def __repr__(self) -> str:
         count = "members not counted" if self.members is None else counted_in_words(self.members, "member")

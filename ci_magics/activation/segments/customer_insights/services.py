@@ -117,11 +117,11 @@ def forget_subscription_key(source: InsightsRecord, show: Callable[[str], None])
     show
         Called with a message if the keyring cannot be changed.
     """
-    if reason := forget_secret(_kept_as(source)):
+    if reason := forget_secret(_keyring_name(source)):
         show(f"{reason}: it may still hold the subscription key of '{source.name}'.")
 
 
-def _kept_as(source: InsightsRecord) -> str:
+def _keyring_name(source: InsightsRecord) -> str:
     return f"subscription key {source.id}"
 
 
@@ -136,7 +136,7 @@ def lacks_subscription_key(source: InsightsRecord) -> bool:
 
 
 def _known_key(source: InsightsRecord) -> str | None:
-    return os.environ.get(KEY_VARIABLE) or remembered(_kept_as(source))
+    return os.environ.get(KEY_VARIABLE) or remembered(_keyring_name(source))
 
 
 def _subscription_key(source: InsightsRecord, show: Callable[[str], None], *, ask: bool) -> str:
@@ -151,6 +151,6 @@ def _subscription_key(source: InsightsRecord, show: Callable[[str], None], *, as
             code="no_subscription_key",
         )
     typed = getpass.getpass("Subscription key of Customer Insights (Permissions > APIs): ").strip()
-    if reason := remember(_kept_as(source), typed):
-        show(f"{reason}, so the key is not kept: set {KEY_VARIABLE} to be asked no more.")
+    if reason := remember(_keyring_name(source), typed):
+        show(f"{reason}, so the key is not stored: set {KEY_VARIABLE} so that you are not asked again.")
     return typed

@@ -81,7 +81,7 @@ class Insights(Displayable):
         jobs = [job for job in self._running_jobs() if _concerns([job], found.name)]
         if wait and jobs:
             for job in jobs:
-                since = f", asked for at {job.submitted:%H:%M} UTC" if job.submitted else ""
+                since = f", requested at {job.submitted:%H:%M} UTC" if job.submitted else ""
                 self.show(f"Waiting for the refresh of '{found.label}' in Customer Insights{since}.")
                 self.services.insights.wait(self.record.instance_id, job.id)
             return self.segment(found.name, via=via)

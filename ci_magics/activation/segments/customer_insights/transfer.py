@@ -166,7 +166,7 @@ def _with_file(mark: str, number: int) -> Callable[[dict[str, Any]], dict[str, A
     return lambda earlier: {"mark": mark, "done": sorted({*earlier.get("done", ()), number})}
 
 
-def require_there(reading: Reading, wanted: InsightsSegment) -> InsightsSegment:
+def require_existing(reading: Reading, wanted: InsightsSegment) -> InsightsSegment:
     """Return the current state of the segment.
 
     Parameters
@@ -210,7 +210,7 @@ def require_unchanged(reading: Reading, wanted: InsightsSegment, show: Callable[
     SegmentError
         The segment was deleted, renamed, or refreshed.
     """
-    now = require_there(reading, wanted)
+    now = require_existing(reading, wanted)
     if now.refreshed != wanted.refreshed:
         reading.clear()
         raise SegmentError(
@@ -245,22 +245,22 @@ def require_count(reading: Reading, repeated: int, wanted: InsightsSegment, show
     SegmentError
         Members are missing.
     """
-    came, total = reading.state.rows - repeated, reading.state.total
+    arrived, total = reading.state.rows - repeated, reading.state.total
     if repeated:
-        show(f"{counted_in_words(repeated, 'member')} came twice and {agreeing(repeated, 'is')} kept once.")
-    if (total is not None and came != total) or (not came and wanted.members):
+        show(f"{counted_in_words(repeated, 'member')} came twice and {agreeing(repeated, 'is')} stored once.")
+    if (total is not None and arrived != total) or (not arrived and wanted.members):
         reading.clear()
-        said = total or wanted.members or 0
+        reported = total or wanted.members or 0
         raise SegmentError(
             f"Customer Insights said that '{wanted.segment.label}' has "
-            f"{counted_in_words(said, 'member')}; {counted(came)} came.",
-            advise("Run it again, or read it another way (", Opt("via"), "); nothing was changed."),
+            f"{counted_in_words(reported, 'member')}; {counted(arrived)} arrived.",
+            advise("Run it again, or read it by another route (", Opt("via"), "); nothing was changed."),
             code="members_missing",
         )
-    if wanted.members is not None and came != wanted.members:
+    if wanted.members is not None and arrived != wanted.members:
         show(
             f"Customer Insights counted {counted_in_words(wanted.members, 'member')} when it refreshed the segment; "
-            f"{counted(came)} came."
+            f"{counted(arrived)} arrived."
         )
 
 
@@ -339,13 +339,13 @@ def read_members(reading: Reading, plan: ReadPlan, show: Callable[[str], None]) 
             f"Reading '{plan.wanted.segment.label}' was stopped after "
             f"{counted_in_words(reading.state.pages, 'page')} and "
             f"{counted_in_words(reading.state.rows, 'member')}.",
-            "Run it again: it goes on from there.",
+            "Run it again: it continues from there.",
             code="reading_stopped",
         ) from None
     except CiError as error:
         if error.code not in _GONE:
             raise
-        require_there(reading, plan.wanted)
+        require_existing(reading, plan.wanted)
         if not earlier or reading.state.pages != earlier:
             raise
         show("The saved position has expired; starting over.")

@@ -8,5 +8,5 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    """Say in the earlier place that there is a newer version."""
+    """Return in the earlier place that there is a newer version."""
     op.execute(insert(table("schema_versions", column("version"))).values(version=5))

@@ -108,7 +108,7 @@ def test_unordered_rows_are_refused(source: Insights, monkeypatch: pytest.Monkey
             yield page
 
     monkeypatch.setattr(dataverse_route.Dataverse, "profiles", shuffled)
-    with pytest.raises(ServiceError, match="not send its rows in the order"):
+    with pytest.raises(ServiceError, match="not send its rows in the requested order"):
         make(source)
 
 

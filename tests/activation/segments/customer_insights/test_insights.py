@@ -208,7 +208,7 @@ def test_refresh_in_customer_insights_is_waited_for(
     source.services.insights.conversation.clock.sleep = advance  # type: ignore[method-assign]
     ready = source.segment(THERE, wait=True)
     assert not ready.refreshing
-    assert "Waiting for the refresh of 'Male under 40' in Customer Insights, asked for at " in capsys.readouterr().out
+    assert "Waiting for the refresh of 'Male under 40' in Customer Insights, requested at " in capsys.readouterr().out
     assert ready.refreshed is not None
     assert before is not None
     assert ready.refreshed > before

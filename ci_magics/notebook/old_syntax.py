@@ -1,4 +1,4 @@
-"""Say the new form of a line that used to be written with an option where there is a verb now."""
+"""Reject lines in an old syntax, with an option in place of a verb, and show the new line."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ci_magics.errors import ArgumentError
 from ci_magics.grammar.words import Word, begun
 from ci_magics.quoting import magic_word
 
-#: The earlier options of a magic, and the verbs that replace them. One that took a value has it as a word now.
+#: The old options of a magic, and the verbs that replace them. The value of an option is now a word.
 _VERBS = {
     "%ci_segment": {
         "--rename": "%ci_segments rename",
@@ -42,8 +42,8 @@ _VERBS = {
 _WITH_VALUE = ("--rename", "--duplicate", "--tag", "--download", "--account", "--insights")
 
 
-def refuse_earlier_form(title: str, line: str) -> None:
-    """Reject a line in an earlier form, with the line to write instead.
+def reject_old_syntax(title: str, line: str) -> None:
+    """Reject a line in an old syntax, and show the line to write instead.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def refuse_earlier_form(title: str, line: str) -> None:
     Raises
     ------
     ArgumentError
-        The line has an option that is a verb now.
+        The line has an option that is now a verb.
     """
     verbs = _VERBS.get(title, {})
     words, _ = begun(f"{line} ")
@@ -63,13 +63,13 @@ def refuse_earlier_form(title: str, line: str) -> None:
         verb = None if word.quoted else verbs.get(word.text.partition("=")[0])
         if verb is not None:
             raise ArgumentError(
-                f"{word.text.partition('=')[0]} is a verb of {verb.partition(' ')[0]} now.",
-                f"Write {_new_form(verb, words, place)}.",
+                f"{word.text.partition('=')[0]} is now a verb of {verb.partition(' ')[0]}.",
+                f"Write {_new_line(verb, words, place)}.",
                 code="verb_now",
             )
 
 
-def _new_form(verb: str, words: list[Word], place: int) -> str:
+def _new_line(verb: str, words: list[Word], place: int) -> str:
     names = [each.text for each in words[:place] if each.quoted or not each.text.startswith("-")]
     option, equals, value = words[place].text.partition("=")
     values = [value] if equals else [each.text for each in words[place + 1 : place + 2] if option in _WITH_VALUE]

@@ -16,7 +16,7 @@ _CONTINUED = re.compile(r"\\\n\s*")
 
 
 @dataclass(frozen=True)
-class Place:
+class CursorPosition:
     """The position of the cursor in a magic's line.
 
     Parameters
@@ -27,7 +27,7 @@ class Place:
         The positional words before the cursor.
     options
         The options before the cursor, with their values.
-    awaited
+    open_option
         The option whose value is being typed, if any.
     raw
         The typed part of the current word or value, unchanged.
@@ -40,7 +40,7 @@ class Place:
     command: Command
     words: Sequence[Word]
     options: Mapping[str, Sequence[Word]]
-    awaited: Flag | None
+    open_option: Flag | None
     raw: str
     after: str = ""
     body: str = ""
@@ -64,13 +64,13 @@ class Place:
     def named(self, kind: str) -> Iterator[Word]:
         """Yield the words before the cursor whose argument is of this kind."""
         positionals = self.command.positionals
-        for place, word in enumerate(self.words):
-            known = positionals[min(place, len(positionals) - 1)] if positionals else None
+        for index, word in enumerate(self.words):
+            known = positionals[min(index, len(positionals) - 1)] if positionals else None
             if known and known.kind == kind:
                 yield word
 
 
-def place_in(magics: Mapping[str, Magic], before: str, after: str) -> Place | None:
+def cursor_position(magics: Mapping[str, Magic], before: str, after: str) -> CursorPosition | None:
     """Return the position of the cursor, or None if it is not in the line of one of our magics.
 
     Parameters
@@ -88,20 +88,20 @@ def place_in(magics: Mapping[str, Magic], before: str, after: str) -> Place | No
     magic = magics.get(found["name"]) if found else None
     if found is None or magic is None:
         return None
-    chosen = magic.chosen(found["rest"], typing=True)
-    return _place(chosen.command, chosen.rest, line, body)
+    match = magic.chosen(found["rest"], typing=True)
+    return _parse_line(match.command, match.rest, line, body)
 
 
-def _place(command: Command, line: str, after: str, body: str) -> Place:
+def _parse_line(command: Command, line: str, after: str, body: str) -> CursorPosition:
     by_name = {option.name: option for option in command.options}
-    whole, raw = begun(line)
+    complete, raw = begun(line)
     words: list[Word] = []
     options: dict[str, list[Word]] = {}
-    awaited: Flag | None = None
-    for word in whole:
-        if awaited is not None:
-            options.setdefault(awaited.name, []).append(word)
-            awaited = None
+    open_option: Flag | None = None
+    for word in complete:
+        if open_option is not None:
+            options.setdefault(open_option.name, []).append(word)
+            open_option = None
             continue
         name, equals, text = word.text.partition("=")
         if word.quoted or not name.startswith("-"):
@@ -109,8 +109,8 @@ def _place(command: Command, line: str, after: str, body: str) -> Place:
         elif equals or name not in by_name or by_name[name].value is None:
             options.setdefault(name, []).append(Word(text))
         else:
-            awaited = by_name[name]
+            open_option = by_name[name]
     name, equals, value = raw.partition("=")
-    if equals and awaited is None and name in by_name:
-        awaited, raw = by_name[name], value
-    return Place(command, tuple(words), options, awaited, raw, after, body)
+    if equals and open_option is None and name in by_name:
+        open_option, raw = by_name[name], value
+    return CursorPosition(command, tuple(words), options, open_option, raw, after, body)
