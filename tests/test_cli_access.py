@@ -49,14 +49,14 @@ def test_half_a_role_is_not_understood(arguments: list[str], capsys: pytest.Capt
 
 
 def test_the_audit_log_is_printed_in_three_forms(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
-    assert said(capsys, "audit") == "Nothing was done yet.\n"
+    assert said(capsys, "audit") == "No entries yet.\n"
     workspace.audit.note(Verb.MAKE_SEGMENT, "Big, spenders", profiles=3)
     assert "make_segment 'Big, spenders' (profiles 3)" in said(capsys, "audit")
     (entry,) = json.loads(said(capsys, "audit", "--json"))
     assert (entry["verb"], entry["facts"]) == ("make_segment", {"profiles": 3})
     (row,) = csv.DictReader(io.StringIO(said(capsys, "audit", "--csv")))
     assert (row["subject"], json.loads(row["facts"])) == ("Big, spenders", {"profiles": 3})
-    assert said(capsys, "audit", "--since", "2999-01-01") == "Nothing was done yet.\n"
+    assert said(capsys, "audit", "--since", "2999-01-01") == "No entries yet.\n"
 
 
 def test_a_day_that_is_none_is_not_understood(capsys: pytest.CaptureFixture[str]) -> None:

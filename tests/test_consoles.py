@@ -151,7 +151,7 @@ def test_output_that_a_full_disk_cuts_off_is_said_and_is_status_3() -> None:
         done = subprocess.run([PROGRAM, "audit", "--csv"], stdout=full, stderr=subprocess.PIPE, check=False)
     assert done.returncode == 3
     assert done.stderr.decode() == (
-        "The work is done, but what it says could not be written to the end: is the disk full?\n"
+        "The work is done, but its output could not be written completely: is the disk full?\n"
     )
 
 

@@ -74,7 +74,7 @@ def _ended(words: list[str]) -> int:
     except Exception as error:  # noqa: BLE001 - messages of other libraries may quote data, so none is shown
         return _failed(words, _unexpected(error), FAILED)
     if status == DONE and "stdout" in unwritten:
-        say("The work is done, but what it says could not be written to the end: is the disk full?")
+        say("The work is done, but its output could not be written completely: is the disk full?")
         return PARTLY
     return status
 

@@ -21,7 +21,7 @@ CSV = Flag("--csv", "answer with comma-separated values")
 
 def _work(_verb: str, arguments: Arguments) -> int:
     entries = carrier(arguments)("audit").result
-    text = _as_csv(entries) if arguments.switch("csv") else "\n".join(map(repr, entries)) or "Nothing was done yet."
+    text = _as_csv(entries) if arguments.switch("csv") else "\n".join(map(repr, entries)) or "No entries yet."
     if not arguments.switch("quiet"):
         answer([vars(each) for each in entries], text, as_json=arguments.switch("json"))
     return DONE

@@ -15,7 +15,7 @@ from ci_magics.grammar.words import Word
 #: Exit statuses: done, failed, usage error, done in part.
 DONE, FAILED, USAGE, PARTLY = 0, 1, 2, 3
 JSON = Flag("--json", "answer with one JSON document")
-QUIET = Flag("--quiet", "say nothing but errors")
+QUIET = Flag("--quiet", "print only errors")
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,11 @@ class TerminalCommand:
     name
         The word after ``ci-magics``.
     summary
-        Returns what it does, in one line.
+        Returns a summary in one line.
     declare
         Returns the declaration of its arguments; for a noun, of a line without a verb.
     work
-        Carries out a line and returns the exit status. It gets the verb, which is empty without one, and the arguments.
+        Executes a line and returns the exit status. It receives the verb, which may be empty, and the arguments.
     verbs
         Returns the declarations of its verbs.
     """
@@ -43,7 +43,7 @@ class TerminalCommand:
     verbs: Callable[[], Mapping[str, Command]] = dict
 
     def run(self, texts: Sequence[str]) -> int:
-        """Carry out a line.
+        """Execute a line.
 
         Parameters
         ----------
@@ -77,8 +77,8 @@ def answer(document: Any, text: str, *, as_json: bool) -> None:
     as_json
         Whether JSON is wanted.
     """
-    said = json.dumps(document, indent=2, default=str) if as_json else text
-    write(f"{said}\n")
+    output = json.dumps(document, indent=2, default=str) if as_json else text
+    write(f"{output}\n")
 
 
 def say(sentence: str) -> None:
@@ -88,4 +88,4 @@ def say(sentence: str) -> None:
 
 def _word(text: str) -> Word:
     """Return a word of the command line, in which variables are not expanded."""
-    return Word(text, quoted=not text.startswith("-"), held=True)
+    return Word(text, quoted=not text.startswith("-"), has_quotes=True)

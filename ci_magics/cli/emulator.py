@@ -18,7 +18,7 @@ _SERVE = Command(
     "ci-magics emulator serve --port 8080",
     (),
     (
-        Flag("--port", "port on 127.0.0.1; 0 takes a free one (0)", value="N", whole_number=True),
+        Flag("--port", "port on 127.0.0.1; 0 selects a free one (0)", value="N", whole_number=True),
         Flag("--state", "keep the state there; without it, in memory only", value="DIR", kind="file"),
     ),
 )

@@ -12,7 +12,7 @@ from ci_magics.grammar.command import Arguments, Command, Positional
 
 _LINE = Command(
     "ci-magics notebook",
-    "Execute a notebook and print what its cells say.",
+    "Execute a notebook and print the output of its cells.",
     "ci-magics notebook weekly.ipynb",
     (Positional("FILE", "the notebook; its file does not change", kind="file"),),
 )
@@ -25,13 +25,13 @@ def _execute(_verb: str, arguments: Arguments) -> int:
     from ci_magics.activation.refreshes.notebook_execution import execute_notebook
 
     notebook, error = execute_notebook(Path(arguments.words[0].text))
-    write(_told(notebook))
+    write(_print_result(notebook))
     if error is not None:
         raise error
     return DONE
 
 
-def _told(notebook: Any) -> str:
+def _print_result(notebook: Any) -> str:
     """Return each code cell with the plain text of its outputs."""
     parts = []
     for cell in notebook.cells:

@@ -26,13 +26,13 @@ def operation_command(path: str, *more: Flag, work: Work | None = None) -> Termi
     more
         Options that only a line has.
     work
-        Carries out a line with the function that carries out one operation; by default, only the operation.
+        Executes a line, given the function that executes one operation; by default, it executes only that operation.
     """
     name = path.replace("_", "-")
 
     def done(_verb: str, arguments: Arguments) -> int:
         carry = carrier(arguments)
-        return _told(arguments, carry(path) if work is None else work(arguments, carry))
+        return _print_result(arguments, carry(path) if work is None else work(arguments, carry))
 
     return TerminalCommand(
         name,
@@ -64,21 +64,21 @@ def noun_command(name: str) -> TerminalCommand:
         owner, rest = noun.owner_of(path, arguments)
         of = _collection_of(None if owner is None else owner.text) if noun.of else None
         if verb:
-            return _told(arguments, carrier(arguments)(path, rest, of=of))
-        return _told(arguments, Done(name, noun.listed([each.text for each in rest.words], of, title)))
+            return _print_result(arguments, carrier(arguments)(path, rest, of=of))
+        return _print_result(arguments, Done(name, noun.listed([each.text for each in rest.words], of, title)))
 
     return TerminalCommand(name, lambda: noun.summary, declare, done, verbs)
 
 
 def carrier(given: Arguments) -> Callable[..., Done]:
-    """Return what carries out one operation with the arguments of a line."""
+    """Return a function that executes one operation with the arguments of a line."""
     from ci_magics.activation.progress import silent
 
     show: Callable[[str], None] = (lambda _sentence: None) if given.switch("quiet") else say
 
     def carry(path: str, arguments: Arguments | None = None, *, of: Any = None, **options: Any) -> Done:
-        around = {"show": show, "progress": silent, **options}
-        return carry_out(declaration(path), given if arguments is None else arguments, _resolve, around, of)
+        context = {"show": show, "progress": silent, **options}
+        return carry_out(declaration(path), given if arguments is None else arguments, _resolve, context, of)
 
     return carry
 
@@ -89,7 +89,7 @@ def _resolve(parameter: Parameter, word: Any) -> Any:
     return word if isinstance(word, int) else word.text
 
 
-def _told(arguments: Arguments, done: Done) -> int:
+def _print_result(arguments: Arguments, done: Done) -> int:
     """Print a result, unless the line is quiet, and return the exit status."""
     if not arguments.switch("quiet"):
         result = done.shown(say)

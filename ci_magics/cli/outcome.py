@@ -58,7 +58,7 @@ def status_of(path: str, result: Any) -> int:
         What it returned.
     """
     if isinstance(result, CiError):
-        return DONE  # somebody else is doing it
+        return DONE  # another process is doing it
     if path in _RUNS:
         return _of_runs([each.status for each in getattr(result, "runs", [result])])
     if path == "refresh":

@@ -15,7 +15,7 @@ from ci_magics.display.numbers import clean
 
 _JSON = "application/json"
 #: Fields that differ each time a notebook runs.
-_CHANGING = frozenset({"id", "audience_id", "connection_id", "run", "run_id", "tracking_ids"})
+_VOLATILE = frozenset({"id", "audience_id", "connection_id", "run", "run_id", "tracking_ids"})
 
 
 class Displayable:
@@ -31,7 +31,7 @@ class Displayable:
         super().__init_subclass__(**options)
         for name in ("__repr__", "_repr_html_", "to_dict"):
             if name in vars(cls):
-                setattr(cls, name, _naming_nobody(vars(cls)[name]))
+                setattr(cls, name, _hide_addresses(vars(cls)[name]))
         for each in cls.__mro__[:-1]:
             discreet_methods(each)
 
@@ -62,7 +62,7 @@ class Displayable:
         return bundle | ({_JSON: summary} if include and _JSON in include else {})
 
 
-def _naming_nobody(method: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def _hide_addresses(method: Callable[[Any], Any]) -> Callable[[Any], Any]:
     @functools.wraps(method)
     def show(self: Any) -> Any:
         return kept(method(self))
@@ -78,7 +78,7 @@ def clean_lines(text: str) -> str:
 def _plain_fields(value: Any) -> dict[str, Any]:
     if not dataclasses.is_dataclass(value):
         return {}
-    shown = [each for each in dataclasses.fields(value) if each.repr and each.name not in _CHANGING]
+    shown = [each for each in dataclasses.fields(value) if each.repr and each.name not in _VOLATILE]
     found = {each.name: getattr(value, each.name) for each in shown if not each.name.startswith("_")}
     return {name: plain(each) for name, each in found.items() if not isinstance(each, date)}
 
@@ -92,7 +92,7 @@ def plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
         return _plain_fields(value)
     if isinstance(value, Mapping):
-        return {str(name): plain(each) for name, each in value.items() if name not in _CHANGING}
+        return {str(name): plain(each) for name, each in value.items() if name not in _VOLATILE}
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(each) for each in value]
     return str(value)

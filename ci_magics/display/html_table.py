@@ -9,13 +9,13 @@ from typing import Any
 from ci_magics.display.numbers import DASH, Share, clean, counted
 
 Cell = str | int | Share | None
-"""Text, a whole number, a number with its share, or what is not known."""
+"""Text, an integer, a number with its share, or None if unknown."""
 
 _SPACE = "padding:3px 14px 3px 0;vertical-align:top"
 _SIDE = {"left": "text-align:left", "right": "text-align:right"}
-_WHOLE = "white-space:nowrap"
+_NO_WRAP = "white-space:nowrap"
 #: A long text wraps, even within a word, to leave room for other columns, but keeps a minimum width.
-_BROKEN = "min-width:10em;overflow-wrap:anywhere"
+_WRAP = "min-width:10em;overflow-wrap:anywhere"
 _LONG = 28
 _LINE = "border-bottom:1px solid var(--jp-border-color1, rgba(128,128,128,0.5));vertical-align:bottom"
 _CAPTION = "text-align:left;font-weight:bold;padding:8px 0 2px;white-space:nowrap"
@@ -44,7 +44,7 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[Cell]], *, caption: str 
     head = "".join(_cell("th", each, f"{_SIDE[side]};{_LINE}") for each, side in zip(heads, sides, strict=True))
     body = "".join(f"<tr>{_cells(row, sides)}</tr>" for row in rows)
     title = f"<caption style='{_CAPTION}'>{html.escape(caption)}</caption>" if caption else ""
-    return _framed(f"{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody>")
+    return _scrollable(f"{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody>")
 
 
 def fields_table(fields: Mapping[str, Any], *, title: str) -> str:
@@ -63,11 +63,11 @@ def fields_table(fields: Mapping[str, Any], *, title: str) -> str:
         for name, value in fields.items()
         if value is not None and value != ""
     )
-    return f"<div><b>{html.escape(clean(title))}</b></div>{_framed(f'<tbody>{rows}</tbody>')}"
+    return f"<div><b>{html.escape(clean(title))}</b></div>{_scrollable(f'<tbody>{rows}</tbody>')}"
 
 
 def signed(mark: str) -> str:
-    """Return the mark of a finding, such as ``x``, as the sign that a page shows."""
+    """Convert the mark of a finding, such as ``x``, to the sign that a page shows."""
     return _SIGNS.get(mark, mark)
 
 
@@ -85,7 +85,7 @@ def as_cell(value: Any) -> Cell:
     return value if value is None or isinstance(value, int | Share) else str(value)
 
 
-def _framed(content: str) -> str:
+def _scrollable(content: str) -> str:
     """Return a table that scrolls instead of widening the page."""
     return (
         f"<div style='max-width:100%;overflow-x:auto'><table style='border-collapse:collapse'>{content}</table></div>"
@@ -95,19 +95,19 @@ def _framed(content: str) -> str:
 def _cells(row: Sequence[Cell], sides: Sequence[str]) -> str:
     """Return the cells of a row; the first cell, numbers, and times do not wrap."""
     return "".join(
-        _cell("td", cell, f"{_SIDE[side]};{_WHOLE}" if place == 0 or _is_whole(cell) else _SIDE[side])
-        for place, (cell, side) in enumerate(zip(row, sides, strict=True))
+        _cell("td", cell, f"{_SIDE[side]};{_NO_WRAP}" if index == 0 or _is_unwrapped(cell) else _SIDE[side])
+        for index, (cell, side) in enumerate(zip(row, sides, strict=True))
     )
 
 
-def _is_whole(content: Cell) -> bool:
+def _is_unwrapped(content: Cell) -> bool:
     return not isinstance(content, str) or content[:1].isdigit()
 
 
 def _cell(tag: str, content: Cell, style: str) -> str:
     scope = _COLUMN if tag == "th" else ""
     if isinstance(content, str) and len(content) > _LONG:
-        style = f"{style.replace(f';{_WHOLE}', '')};{_BROKEN}"
+        style = f"{style.replace(f';{_NO_WRAP}', '')};{_WRAP}"
     return f"<{tag}{scope} style='{_SPACE};{style}'>{_content(content)}</{tag}>"
 
 

@@ -13,7 +13,7 @@ from ci_magics.preferences import options
 
 _ERRORS = "ci-magics"
 #: Python's default error handlers, in the C locale and for standard error too.
-_FAILING = ("strict", "surrogateescape", "backslashreplace")
+_STRICT_HANDLERS = ("strict", "surrogateescape", "backslashreplace")
 #: Replacements for our symbols on consoles that cannot show them. Other characters are escaped as in Python.
 _PLAIN = {"✓": "ok", "✗": "x", "…": "...", "•": "*", **dict.fromkeys("▁▂▃▄▅▆▇█", "#")}
 
@@ -24,7 +24,7 @@ unwritten: set[str] = set()
 def adapt_streams() -> None:
     """Make standard output and error replace characters they cannot encode instead of failing."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper) and stream.errors in _FAILING:
+        if isinstance(stream, io.TextIOWrapper) and stream.errors in _STRICT_HANDLERS:
             stream.reconfigure(errors=_ERRORS)
 
 
@@ -34,13 +34,13 @@ def tell(sentence: str) -> None:
 
 
 def announce(sentence: str) -> None:
-    """Print a sentence if functions are to report what they do (``ci.options.verbose``); their default ``show``."""
+    """Print a sentence if ``ci.options.verbose`` is set; the default ``show`` of functions."""
     if options.verbose:
         tell(sentence)
 
 
 def asking(show: Callable[[str], None]) -> Callable[[str], None]:
-    """Return how to show what a person has to act on, such as a sign-in code: never silently.
+    """Return a function that shows what the user must act on, such as a sign-in code, even if messages are off.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def asking(show: Callable[[str], None]) -> Callable[[str], None]:
 
 
 def write(text: str, stream: Literal["stdout", "stderr"] = "stdout") -> None:
-    """Write text. If no one can read it anymore, the work continues.
+    """Write text. If no one can read it any longer, the work continues.
 
     Parameters
     ----------
@@ -64,17 +64,17 @@ def write(text: str, stream: Literal["stdout", "stderr"] = "stdout") -> None:
     if file is None:  # closed before Python started
         return
     try:
-        _write_on(file, text)
+        _write_encoded(file, text)
         if isinstance(file, io.TextIOWrapper):  # a kernel flushes its own streams
             file.flush()
     except BrokenPipeError:
-        _lead_nowhere(file)
+        _redirect_to_null(file)
     except (OSError, ValueError):
         unwritten.add(stream)
-        _lead_nowhere(file)
+        _redirect_to_null(file)
 
 
-def _write_on(file: TextIO, text: str) -> None:
+def _write_encoded(file: TextIO, text: str) -> None:
     try:
         file.write(text)
     except UnicodeEncodeError:
@@ -82,17 +82,17 @@ def _write_on(file: TextIO, text: str) -> None:
         file.write(text.encode(encoding, _ERRORS).decode(encoding))
 
 
-def _lead_nowhere(file: object) -> None:
+def _redirect_to_null(file: object) -> None:
     """Redirect a file to the null device, so that neither the next write nor Python's exit fails."""
     try:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, file.fileno())  # type: ignore[attr-defined]  # every stream has one or raises
-        os.close(nowhere)
+        null_device = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null_device, file.fileno())  # type: ignore[attr-defined]  # every stream has one or raises
+        os.close(null_device)
     except (AttributeError, OSError, ValueError):
         return  # not a file, or closed: nothing can fail at exit
 
 
-def _plainly(error: UnicodeError) -> tuple[str, int]:
+def _replace_unencodable(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     escaped = (
@@ -102,4 +102,4 @@ def _plainly(error: UnicodeError) -> tuple[str, int]:
     return "".join(escaped), error.end
 
 
-codecs.register_error(_ERRORS, _plainly)
+codecs.register_error(_ERRORS, _replace_unencodable)

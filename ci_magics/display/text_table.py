@@ -18,13 +18,13 @@ def text_table(heads: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
     heads
         The heading of each column.
     rows
-        The cells of each row; what is not known stays empty.
+        The cells of each row; unknown values are empty.
     """
     sides = [
-        ">" if rows and all(isinstance(row[place], int) for row in rows) else "<" for place, _head in enumerate(heads)
+        ">" if rows and all(isinstance(row[index], int) for row in rows) else "<" for index, _head in enumerate(heads)
     ]
     lines = [list(heads), *([_text(cell) for cell in row] for row in rows)]
-    widths = [max(len(line[place]) for line in lines) for place in range(len(heads))]
+    widths = [max(len(line[index]) for line in lines) for index in range(len(heads))]
     return "\n".join(
         _GAP.join(f"{cell:{side}{width}}" for cell, side, width in zip(line, sides, widths, strict=True)).rstrip()
         for line in lines

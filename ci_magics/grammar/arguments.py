@@ -69,7 +69,7 @@ def parse_words(command: Command, words: Sequence[Word], variables: Mapping[str,
             continue
         name, equals, text = word.text.partition("=")
         option = _known(command, by_name, name)
-        given = Word(text, quoted=word.held) if equals else None
+        given = Word(text, quoted=word.has_quotes) if equals else None
         _set(command, options, option, _option_value(option, given, rest, variables))
     _check_count(command, found)
     return Arguments(tuple(found), options)
@@ -189,6 +189,6 @@ def _check_count(command: Command, found: list[Any]) -> None:
         shown = f"'{word.text}'" if isinstance(word, Word) else f"a {type(word).__name__}"
         raise ArgumentError(
             f"{command.name} does not expect {shown} here.",
-            f"If it is part of a name with blanks, quote the whole name; see {command.name} --help.",
+            f"If it is part of a name with spaces, quote the whole name; see {command.name} --help.",
             code="too_many_words",
         )

@@ -13,15 +13,15 @@ from ci_magics.grammar.option import Option
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class _Kept:
-    """Stands for the default of an option that stays as it is unless it is given."""
+class _Unset:
+    """The displayed default of an option that keeps its current value if it is not set."""
 
     def __repr__(self) -> str:
         return "<kept>"
 
 
 def takes(keywords: type, *, kept: bool = False) -> Callable[[F], F]:
-    """Return a decorator that spells out the options of a function for `inspect.signature`, `help` and Tab.
+    """Return a decorator that lists the options of a function for `inspect.signature`, `help` and Tab.
 
     The function keeps taking ``**options``. In its docstring, the parameter ``options`` is replaced by each option.
 
@@ -30,28 +30,28 @@ def takes(keywords: type, *, kept: bool = False) -> Callable[[F], F]:
     keywords
         The TypedDict whose keys the function takes; each has an `Option`.
     kept
-        Whether an option that is not given stays as it is, and so has no default.
+        Whether an option keeps its current value if it is not set, and so has no default.
     """
     declared = {
-        name: (get_args(hint)[0], next(each for each in get_args(hint) if isinstance(each, Option)))
-        for name, hint in get_type_hints(keywords, include_extras=True).items()
+        name: (get_args(annotation)[0], next(each for each in get_args(annotation) if isinstance(each, Option)))
+        for name, annotation in get_type_hints(keywords, include_extras=True).items()
     }
 
-    def spelled_out(function: F) -> F:
+    def decorate(function: F) -> F:
         signature = inspect.signature(function)
         *parameters, options = signature.parameters.values()
         if options.kind is not options.VAR_KEYWORD:
             raise TypeError(f"{function.__name__} takes no **options")
         for name, (kind, option) in declared.items():
-            default = _Kept() if kept else option.default
-            spelled = inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
-            parameters.append(spelled.replace(annotation=_text_of(kind)))
+            default = _Unset() if kept else option.default
+            parameter = inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
+            parameters.append(parameter.replace(annotation=_text_of(kind)))
         function.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
         entries = "".join(_entry(name, option) for name, (_kind, option) in declared.items())
         function.__doc__ = _with_entries(inspect.getdoc(function) or "", options.name, entries)
         return function
 
-    return spelled_out
+    return decorate
 
 
 def _text_of(kind: Any) -> str:

@@ -25,7 +25,7 @@ _CONDITIONS = ("condition", "rule")
 #: The kinds of word in which braces are never meant literally.
 _NAMES = ("segment", "frame", "file", "connection", "instance", "audience", "export", "new name")
 #: Words that occur in conditions but hardly ever in names or values.
-_OF_A_CONDITION = re.compile(
+_CONDITION_WORDS = re.compile(
     r"[=<>!]+.*|.*[=<>!]|is|in|not|and|or|like|ilike|between|equals|contains|starts|ends|within|month|&&|\|\|",
     re.IGNORECASE,
 )
@@ -54,14 +54,14 @@ def refuse_mistakes(command: Command, line: str, words: Sequence[Word], variable
     """
     _refuse_typography(command, line, words)
     options = {option.name: option for option in command.options}
-    for place, word in enumerate(words):
+    for position, word in enumerate(words):
         name, equals, _value = word.text.partition("=")
         option = None if word.quoted else options.get(name)
         if option is not None and option.kind in _CONDITIONS:
-            value = place if equals else place + 1
+            value = position if equals else position + 1
             _refuse_open_condition(command, line, words, value, option)
     for word, kind in _with_kinds(words, options, command):
-        if word.quoted or word.held:
+        if word.quoted or word.has_quotes:
             _refuse_braces(command, line, word, kind, variables)
 
 
@@ -81,37 +81,37 @@ def open_quote(command: Command, line: str, error: ArgumentError) -> ArgumentErr
         return error
     if any(each in line for each in _DOUBLE + _SINGLE):
         return _typographic(command, line, next(each for each in line if each in _DOUBLE + _SINGLE))
-    place = _open_place(line)
-    quote, before = line[place], line[:place]
+    position = _unclosed_position(line)
+    quote, before = line[position], line[:position]
     if before and not is_blank(before[-1]) and before[-1] != "=":
         start = max((number + 1 for number, letter in enumerate(before) if is_blank(letter)), default=0)
-        end = next((number for number in range(place, len(line)) if is_blank(line[number])), len(line))
+        end = next((number for number in range(position, len(line)) if is_blank(line[number])), len(line))
         other = '"' if quote == "'" else "'"
         fixed = f"{line[:start]}{other}{line[start:end]}{other}{line[end:]}"
         return ArgumentError(
-            f"The {quote} inside a word opens a quote, and none closes it.",
+            f"The {quote} inside a word opens a quote that is not closed.",
             f"Put the whole word in quotes: {_shown(command, fixed)}.",
             code="open_quote",
         )
-    following = re.search(r"\s+--[A-Za-z]", line[place:])
-    end = place + following.start() if following else len(line.rstrip())
+    following = re.search(r"\s+--[A-Za-z]", line[position:])
+    end = position + following.start() if following else len(line.rstrip())
     return ArgumentError(
         f"A quote ({quote}) is not closed.",
-        f"Close it, perhaps so: {_shown(command, line[:end] + quote + line[end:])}.",
+        f"Close it, for example: {_shown(command, line[:end] + quote + line[end:])}.",
         code="open_quote",
     )
 
 
-def _open_place(line: str) -> int:
+def _unclosed_position(line: str) -> int:
     """Return the position of the unclosed quote."""
-    place = 0
-    while place < len(line):
-        if line[place] in "'\"":
-            end = line.find(line[place], place + 1)
+    position = 0
+    while position < len(line):
+        if line[position] in "'\"":
+            end = line.find(line[position], position + 1)
             if end < 0:
-                return place
-            place = end
-        place += 1
+                return position
+            position = end
+        position += 1
     return len(line) - 1
 
 
@@ -127,7 +127,7 @@ def _refuse_typography(command: Command, line: str, words: Sequence[Word]) -> No
             raise ArgumentError(
                 f"{next(each for each in written if each in _DASHES)} is a typographic dash, as word processors insert "
                 "it; an option begins with two hyphens.",
-                f"Write {_shown(command, _mended(line, words))}.",
+                f"Write {_shown(command, _with_straight_signs(line, words))}.",
                 code="typographic_dash",
             )
 
@@ -135,12 +135,12 @@ def _refuse_typography(command: Command, line: str, words: Sequence[Word]) -> No
 def _typographic(command: Command, line: str, quote: str) -> ArgumentError:
     return ArgumentError(
         f"{quote} is a typographic quote, as word processors insert it; a magic needs straight ones.",
-        f"Write {_shown(command, _mended(line, ()))}.",
+        f"Write {_shown(command, _with_straight_signs(line, ()))}.",
         code="typographic_quotes",
     )
 
 
-def _mended(line: str, words: Sequence[Word]) -> str:
+def _with_straight_signs(line: str, words: Sequence[Word]) -> str:
     """Return a line with straight quotes and hyphens."""
     for word in reversed(words):
         fixed = line[word.start : word.end]
@@ -157,13 +157,13 @@ def _refuse_open_condition(command: Command, line: str, words: Sequence[Word], v
     if value >= len(words):
         return
     last = value
-    for place in range(value + 1, len(words)):
-        word = words[place]
+    for position in range(value + 1, len(words)):
+        word = words[position]
         if not word.quoted and re.match(r"--[A-Za-z]|-[A-Za-z]$", word.text):
             break
-        last = place
+        last = position
     rest = words[value + 1 : last + 1]
-    if not any(not word.quoted and _OF_A_CONDITION.fullmatch(word.text) for word in rest):
+    if not any(not word.quoted and _CONDITION_WORDS.fullmatch(word.text) for word in rest):
         return
     start = words[value].start
     if line[start:].startswith(option.name):
@@ -175,7 +175,7 @@ def _refuse_open_condition(command: Command, line: str, words: Sequence[Word], v
         condition = '"' + written.replace('"', "'") + '"'
     fixed = line[:start] + condition + line[words[last].end :]
     raise ArgumentError(
-        f"The condition behind {option.name} has several words, and no quotes hold them together.",
+        f"The condition after {option.name} has several words without quotes around them.",
         f"Write {_shown(command, fixed)}.",
         code="condition_not_quoted",
     )
@@ -183,23 +183,23 @@ def _refuse_open_condition(command: Command, line: str, words: Sequence[Word], v
 
 def _with_kinds(words: Sequence[Word], options: Mapping[str, Flag], command: Command) -> Iterator[tuple[Word, str]]:
     """Yield the words that are names or values, with the kind of each."""
-    awaited: Flag | None = None
-    place = 0
+    pending: Flag | None = None
+    position = 0
     for word in words:
-        if awaited is not None:
-            yield word, _kind(awaited)
-            awaited = None
+        if pending is not None:
+            yield word, _kind(pending)
+            pending = None
             continue
         name, equals, _value = word.text.partition("=")
         option = None if word.quoted else options.get(name)
         if option is None:
             kinds = [each.kind for each in command.positionals]
-            yield word, kinds[min(place, len(kinds) - 1)] if kinds else "text"
-            place += 1
+            yield word, kinds[min(position, len(kinds) - 1)] if kinds else "text"
+            position += 1
         elif equals:
             yield word, _kind(option)
         elif option.value is not None:
-            awaited = option
+            pending = option
 
 
 def _kind(option: Flag) -> str:
@@ -215,7 +215,7 @@ def _refuse_braces(command: Command, line: str, word: Word, kind: str, variables
             fixed = line[: word.start] + _BRACED_NAME.sub(r"$\1", written) + line[word.end :]
             raise ArgumentError(
                 f"Braces are not evaluated in a condition, and {found[0]} is a variable of the notebook.",
-                f"Write ${found[1]}, which stands for its value: {_shown(command, fixed)}.",
+                f"Write ${found[1]}, which is replaced by its value: {_shown(command, fixed)}.",
                 code="braces_in_condition",
             )
         return

@@ -1,4 +1,4 @@
-"""An operation: a public function or method, what can be given to it, and how a line of words calls it."""
+"""An operation: a public function or method, its arguments, and how a line of words calls it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NEEDED = inspect.Parameter.empty
 
 @dataclass(frozen=True)
 class Facts:
-    """What is declared beside a function, because its signature cannot say it.
+    """Facts about a function that its signature cannot express.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class Facts:
     example
         The words and options of an example.
     changes
-        Whether it changes something: in the workspace, in an account, or on this machine.
+        Whether it changes the workspace, an account, or this machine.
     """
 
     verb: Any = None
@@ -95,7 +95,7 @@ class Parameter:
 
     @property
     def secret(self) -> bool:
-        """Whether its value is asked for, since nobody may see it in a line."""
+        """Whether the user is prompted for its value, because a line must not show it."""
         return self.option.kind == "secret"
 
     @property
@@ -110,7 +110,7 @@ class Parameter:
 
     @property
     def placeholder(self) -> str:
-        """What stands for the value in help."""
+        """The placeholder for the value in help."""
         if self.option.value:
             return self.option.value
         if self.type == "number":
@@ -136,17 +136,17 @@ class Parameter:
         shown = self.option.shown_default or (
             str(self.default) if isinstance(self.default, str | int) and not isinstance(self.default, bool) else ""
         )
-        said = f"{self.option.help} ({shown})" if shown else self.option.help
-        return f"{said}; may be repeated" if self.several and not self.word else said
+        text = f"{self.option.help} ({shown})" if shown else self.option.help
+        return f"{text}; may be repeated" if self.several and not self.word else text
 
     def positional(self) -> Positional:
-        """Return it as a word of a command."""
+        """Return it as a positional argument of a command."""
         return Positional(self.placeholder, self.help(), self.several, self.option.kind, self.choices, self.needed)
 
     def flags(self) -> Iterator[Flag]:
-        """Yield it as an option of a command; what can be turned on and off has two."""
+        """Yield it as an option of a command; two if it can be turned on and off."""
         if self.secret:
-            yield Flag(self.flag, f"{self.option.help}; it is asked for")
+            yield Flag(self.flag, f"{self.option.help}; you are asked for it")
             return
         if self.type in ("switch", "choice of two"):
             if self.default is not True:
@@ -176,9 +176,9 @@ class Operation:
     summary
         The first line of its docstring.
     parameters
-        What can be given, words first.
+        The parameters, words first.
     facts
-        What is declared beside the function.
+        Facts that its signature cannot express.
     """
 
     path: str
@@ -188,7 +188,7 @@ class Operation:
 
     @property
     def verb(self) -> str:
-        """The word for it in a line."""
+        """Its word in a line."""
         return self.path.rpartition(".")[2].replace("_", "-")
 
     @property
@@ -205,8 +205,8 @@ class Operation:
         """Return the parameter of this name."""
         return next(each for each in self.parameters if each.name == name)
 
-    def but(self, *names: str) -> Operation:
-        """Return it without some parameters."""
+    def without(self, *names: str) -> Operation:
+        """Return the operation without some parameters."""
         return replace(self, parameters=tuple(each for each in self.parameters if each.name not in names))
 
     def command(self, name: str, *more: Flag) -> Command:
@@ -227,7 +227,7 @@ class Operation:
         return Command(name, self.summary, example, words, (*flags, *more), notes)
 
     def given(self, arguments: Arguments, resolve: Resolve) -> tuple[list[Any], dict[str, Any]]:
-        """Return the positional and the keyword arguments of the call; what is not given keeps its default in Python.
+        """Return the positional and the keyword arguments of the call; missing ones keep their defaults.
 
         Parameters
         ----------
@@ -239,17 +239,17 @@ class Operation:
         Raises
         ------
         ArgumentError
-            A word that is needed is missing, or an option contradicts another one.
+            A required word is missing, or two options contradict each other.
         """
-        left, words = list(arguments.words), []
+        remaining, words = list(arguments.words), []
         for each in self.words:
             if each.several:
-                words += [_value(each, word, resolve) for word in left]
+                words += [_value(each, word, resolve) for word in remaining]
                 break
             if each.secret:  # it belongs to the word before
                 words += [resolve(each, None)] if words else []
-            elif left:
-                words.append(_value(each, left.pop(0), resolve))
+            elif remaining:
+                words.append(_value(each, remaining.pop(0), resolve))
             elif each.needed:
                 raise ArgumentError(
                     f"{self.verb} needs {each.placeholder}: {each.option.help}.", "See --help.", code="word_missing"
@@ -267,14 +267,14 @@ class Operation:
 
 
 def _option_value(parameter: Parameter, arguments: Arguments, resolve: Resolve) -> Any:
-    """Return the value of an option; None if it is not given."""
+    """Return the value of an option; None if it is missing."""
     if parameter.type in ("switch", "choice of two"):
-        on, off = (arguments.switch(name[2:].replace("-", "_")) for name in (parameter.flag, parameter.opposite))
-        if on and off:
+        is_on, is_off = (arguments.switch(name[2:].replace("-", "_")) for name in (parameter.flag, parameter.opposite))
+        if is_on and is_off:
             raise ArgumentError(
                 f"{parameter.flag} and {parameter.opposite} cannot be combined.", "Choose one.", code="two_ways"
             )
-        return True if on else False if off else None
+        return True if is_on else False if is_off else None
     if parameter.secret:
         return resolve(parameter, None) if arguments.switch(parameter.name) else None
     value = arguments.options.get(parameter.name)

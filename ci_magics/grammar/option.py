@@ -2,7 +2,7 @@
 
 Write it where the parameter is declared, ``Annotated[str | None, Option("connection", kind="connection")]``: in the
 signature, in a type alias that several functions share, or at a key of a TypedDict that a function takes with
-``**options: Unpack[...]``. The name, the type and the default of the parameter say everything else.
+``**options: Unpack[...]``. The name, the type and the default of the parameter define the rest.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Option:
-    """What a signature cannot say about one parameter.
+    """What a signature cannot express about one parameter.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ class Option:
     label
         Label of the field in a form; by default the name of the parameter.
     choices
-        The allowed values, where the type does not say them; with the label of each in a form, or without.
+        The allowed values, if the type does not define them; optionally with the label of each in a form.
     hint
         Placeholder of an empty field in a form.
     default

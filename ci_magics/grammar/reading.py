@@ -1,8 +1,8 @@
 """Read the declaration of an operation from its function.
 
-One rule decides what a person can give: a parameter is an argument of the operation if its annotation has an `Option`.
-Parameters that may come before a ``*`` are words, the others are options. What is left, such as ``workspace`` and
-``show``, exists in Python only.
+A parameter is an argument of the operation if its annotation has an `Option`. Parameters that may come before a ``*``
+are words, the others are options. Parameters without an `Option`, such as ``workspace`` and ``show``, exist in Python
+only.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from ci_magics.grammar.option import Option
 from ci_magics.grammar.source import function_in, functions_in, names_of
 
 _SEQUENCES = (Sequence, list, tuple, set, frozenset)
-#: What a word of a line can be; any other type is that of an object.
+#: The types that a word of a line can have; any other type is an object.
 _PLAIN = (str, int, bool, Path, datetime, time, type(None))
 _EITHER = (Union, types.UnionType)
 
@@ -158,8 +158,8 @@ def _option(hint: Any) -> Option | None:
     """Return the `Option` of an annotation, or of one of its alternatives."""
     origin = get_origin(hint)
     if origin is Annotated:
-        mine = next((each for each in hint.__metadata__ if isinstance(each, Option)), None)
-        return mine or _option(get_args(hint)[0])
+        own = next((each for each in hint.__metadata__ if isinstance(each, Option)), None)
+        return own or _option(get_args(hint)[0])
     if origin in (*_EITHER, *_SEQUENCES, NotRequired, Required):
         return next((found for each in get_args(hint) if (found := _option(each)) is not None), None)
     return None

@@ -22,7 +22,7 @@ URL = Option(
 CUSTOMER_ID = Option("number after cid= in the address bar", value="N", hint="the number after cid=")
 ACCOUNT_ID = Option("number after aid= in the address bar", value="N", hint="the number after aid=")
 ENVIRONMENT = Option(
-    "where it goes",
+    "where data goes",
     value="E",
     choices={
         "emulator": "emulator: nothing leaves this machine",
@@ -43,7 +43,7 @@ FLOW = Option(
 CLIENT_ID = Option("application in Microsoft Entra", value="ID", hint="of your application in Microsoft Entra")
 TENANT = Option("tenant in Microsoft Entra", value="T", hint="in Microsoft Entra; empty for common")
 NORMALIZATION = Option(
-    "rule that is hashed",
+    "normalization rule",
     value="RULE",
     choices={
         "basic": "basic: trimmed, lower case",
@@ -56,7 +56,7 @@ NORMALIZATION = Option(
 ENCODING = Option(
     "encoding of the files, e.g. cp1250",
     kind="encoding",
-    hint="found by reading the files; for example cp1252",
+    hint="detected from the files; for example cp1252",
 )
 EXCLUDE = Option(
     "segment whose people are not sent",
@@ -82,23 +82,23 @@ CONSENT_YES = Option(
     description="Values of that column that mean yes and that ci-magics does not recognize; all others then mean no.",
 )
 IGNORE_CONSENT = Option(
-    "send everybody, those who refused too; audited",
+    "send everybody, including those who refused; audited",
     default=False,
     description="Send everyone, including those who refused. The audit log records who did it.",
 )
-ALLOW_EMPTY = Option("go on although nobody would be left in the segment of this name")
-ALLOW_SHRINK = Option("go on although less than half of its profiles would be left")
-AT = Option("time of the day, such as 06:30; up to four", value="TIME")
+ALLOW_EMPTY = Option("continue even if the segment would become empty")
+ALLOW_SHRINK = Option("continue even if the segment would lose more than half of its profiles")
+AT = Option("time of day, such as 06:30; up to four", value="TIME")
 WEEKLY = Option(
     "on this day only",
     value="DAY",
     choices=("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
 )
 TIME_ZONE = Option("such as Europe/Amsterdam", value="ZONE", shown_default="this machine's")
-LAST = Option("how many runs")
-CONFIRM = Option("the list's name once more, without which nothing is changed", value="NAME")
+LAST = Option("number of runs")
+CONFIRM = Option("the list's name again, to confirm the change", value="NAME")
 AUDIENCE = Option("name or number of the list", kind="audience", value="NAME_OR_ID")
 CHANNEL = Option(
-    "what to keep in the system's keyring", choices=("webhook", "smtp", "smtp-password", "mail-from", "mail-to")
+    "what to store in the system's keyring", choices=("webhook", "smtp", "smtp-password", "mail-from", "mail-to")
 )
 RULE = Option("rule, e.g. \"Country is any of NL, BE and not 'Opted out'\"", kind="rule", value="TEXT")

@@ -1,8 +1,8 @@
-"""Read functions from source text, without importing their module: that takes seconds, and Tab must not wait for it.
+"""Read functions from source text without importing their module, which takes seconds: Tab completion must be fast.
 
-A function that is read this way has its signature, its docstring and its decorators, and no body. The names in them are
-looked up where the module says they come from: in modules that are loaded, else in their source. What is found in
-neither, such as a type of another library, is an unknown type. A test compares every operation with its real function.
+Such a function has its signature, its docstring and its decorators, but no body. The names in them are
+looked up where the module says they come from: in modules that are loaded, else in their source. Names found in
+neither, such as types of other libraries, are unknown types. A test compares every operation with its real function.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _OURS = __name__.partition(".")[0]
 
 
 class _Unknown(type):
-    """Makes `NotLoaded` stand for a module too, whose types are unknown."""
+    """Lets `NotLoaded` represent a module too, whose types are unknown."""
 
     def __getattr__(cls, name: str) -> Any:
         if name.startswith("_"):
@@ -32,7 +32,7 @@ class _Unknown(type):
 
 
 class NotLoaded(metaclass=_Unknown):
-    """Stands for a type of a module that is not loaded."""
+    """Represents a type of a module that is not loaded."""
 
     def __class_getitem__(cls, _items: Any) -> type[NotLoaded]:
         return cls
@@ -55,7 +55,7 @@ class Names(dict[str, Any]):
         statement = self._statements.get(name)
         if statement is None:
             return getattr(builtins, name, NotLoaded)
-        self[name] = NotLoaded  # for a name that needs itself
+        self[name] = NotLoaded  # for a recursive name
         self[name] = self._evaluated(name, statement)
         return self[name]
 
@@ -77,13 +77,13 @@ class Names(dict[str, Any]):
     def run(self, statement: ast.stmt) -> Any:
         """Return the function or class that a statement defines."""
         code = compile(ast.Module([_future(), statement], []), "", "exec")
-        own = _Scope(self)
-        exec(code, {"__name__": self["__name__"]}, own)  # noqa: S102 - our own source
-        return own[statement.name]  # type: ignore[attr-defined]  # a function or a class
+        scope = _Scope(self)
+        exec(code, {"__name__": self["__name__"]}, scope)  # noqa: S102 - our own source
+        return scope[statement.name]  # type: ignore[attr-defined]  # a function or a class
 
 
 class _Scope(dict[str, Any]):
-    """What a statement defines, on top of the names of its module."""
+    """The names that a statement defines, on top of those of its module."""
 
     def __init__(self, names: Names) -> None:
         super().__init__()

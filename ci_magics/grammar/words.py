@@ -21,7 +21,7 @@ class Word:
         The word without its quotes.
     quoted
         Whether it begins with a quote. It is then always a name, never an option or a variable.
-    held
+    has_quotes
         Whether any part of it is in quotes. The value after ``--option=`` is then not a variable either.
     start, end
         Its position in the line, quotes included.
@@ -29,13 +29,13 @@ class Word:
 
     text: str
     quoted: bool = False
-    held: bool = False
+    has_quotes: bool = False
     start: int = field(default=0, compare=False)
     end: int = field(default=0, compare=False)
 
 
 #: Zero-width characters between words in pasted text.
-_UNSEEN = "\u200b\u2060\ufeff"
+_ZERO_WIDTH = "\u200b\u2060\ufeff"
 
 
 def split(line: str) -> list[Word]:
@@ -55,7 +55,7 @@ def split(line: str) -> list[Word]:
     return words
 
 
-def begun(line: str) -> tuple[list[Word], str]:
+def split_unfinished(line: str) -> tuple[list[Word], str]:
     """Split a line that is still being typed into its complete words and the raw text of the last, unfinished one."""
     words = []
     rest = _without_blanks(line)
@@ -73,7 +73,7 @@ def begun(line: str) -> tuple[list[Word], str]:
 
 def is_blank(letter: str) -> bool:
     """Return whether a character separates words."""
-    return letter.isspace() or letter in _UNSEEN
+    return letter.isspace() or letter in _ZERO_WIDTH
 
 
 def _without_blanks(line: str) -> str:
@@ -84,13 +84,13 @@ def _without_blanks(line: str) -> str:
 def _first_word(line: str) -> tuple[Word, str]:
     """Return the first word of a line and the rest after it."""
     letters: list[str] = []
-    held = False
+    has_quotes = False
     place = 0
     while place < len(line) and not is_blank(line[place]):
         if line[place] in "'\"":
             end = _closing(line, place)
             letters.append(line[place + 1 : end])
-            held = True
+            has_quotes = True
         elif line[place] == "{" and (place == 0 or line[place - 1] == "="):
             end = _end_of_expression(line, place)
             letters.append(line[place : end + 1])
@@ -98,7 +98,7 @@ def _first_word(line: str) -> tuple[Word, str]:
             end = place
             letters.append(line[place])
         place = end + 1
-    return Word("".join(letters), quoted=line[0] in "'\"", held=held), line[place:]
+    return Word("".join(letters), quoted=line[0] in "'\"", has_quotes=has_quotes), line[place:]
 
 
 def _closing(line: str, start: int) -> int:

@@ -13,7 +13,7 @@ from ci_magics.display.output import write
 from ci_magics.errors import ArgumentError
 from ci_magics.grammar.command import Arguments, Command
 from ci_magics.grammar.operation import Parameter
-from ci_magics.grammar.words import Word, begun
+from ci_magics.grammar.words import Word, split_unfinished
 from ci_magics.notebook.display import ProgressLine
 from ci_magics.notebook.names import connection_named, frame_named, segment_named
 from ci_magics.operations.declarations import Done, carry_out, declaration
@@ -181,7 +181,7 @@ class Magic:
             Whether the last word may be unfinished.
         """
         verbs = self.verbs()
-        first = next(iter(begun(line if typing else f"{line} ")[0]), None) if verbs else None
+        first = next(iter(split_unfinished(line if typing else f"{line} ")[0]), None) if verbs else None
         if first is None or first.quoted or first.text not in verbs:
             return Chosen(self.command, line)
         return Chosen(verbs[first.text], line[first.end :], first.text)

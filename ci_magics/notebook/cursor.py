@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ci_magics.grammar.command import Command, Flag, Positional
-from ci_magics.grammar.words import Word, begun
+from ci_magics.grammar.words import Word, split_unfinished
 from ci_magics.notebook.call import Magic
 
 _LINE = re.compile(r"^\s*(?:[\w.,\[\]'\"() ]+=\s*)?(?P<name>%ci_\w+)\s(?P<rest>.*)$", re.DOTALL)
@@ -94,7 +94,7 @@ def cursor_position(magics: Mapping[str, Magic], before: str, after: str) -> Cur
 
 def _parse_line(command: Command, line: str, after: str, body: str) -> CursorPosition:
     by_name = {option.name: option for option in command.options}
-    complete, raw = begun(line)
+    complete, raw = split_unfinished(line)
     words: list[Word] = []
     options: dict[str, list[Word]] = {}
     open_option: Flag | None = None

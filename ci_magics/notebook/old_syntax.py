@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ci_magics.errors import ArgumentError
-from ci_magics.grammar.words import Word, begun
+from ci_magics.grammar.words import Word, split_unfinished
 from ci_magics.quoting import magic_word
 
 #: The old options of a magic, and the verbs that replace them. The value of an option is now a word.
@@ -58,7 +58,7 @@ def reject_old_syntax(title: str, line: str) -> None:
         The line has an option that is now a verb.
     """
     verbs = _VERBS.get(title, {})
-    words, _ = begun(f"{line} ")
+    words, _ = split_unfinished(f"{line} ")
     for place, word in enumerate(words):
         verb = None if word.quoted else verbs.get(word.text.partition("=")[0])
         if verb is not None:

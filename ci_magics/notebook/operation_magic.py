@@ -38,7 +38,7 @@ def operation_magic(
     title = f"%ci_{path}"
 
     def declare() -> Command:
-        return declaration(path).but(*without).command(title, *more, QUIET)
+        return declaration(path).without(*without).command(title, *more, QUIET)
 
     def carried_out(call: Call) -> Any:
         if form is not None and not call.arguments.words and not call.arguments.options:

@@ -18,7 +18,7 @@ OUTPUT = Flag("-o", "keep the result in this variable", value="NAME", variable=T
 
 def declare() -> Command:
     """Return the declaration: that of `ci_magics.segment` without what the cell says."""
-    derived = declaration("segment").but("frame", "where", "rule", "static").command("%%ci_segment", OUTPUT, QUIET)
+    derived = declaration("segment").without("frame", "where", "rule", "static").command("%%ci_segment", OUTPUT, QUIET)
     return replace(
         derived,
         summary="Make a segment from one SELECT over frames, files, earlier segments or a database; $name is bound.",

@@ -38,8 +38,8 @@ class OverviewHandler(APIHandler):
 
 def _read() -> dict[str, Any]:
     """Read the workspace; called in a thread, because a database may be slow."""
-    seen: dict[str, Any] = _masked(asdict(overview(open_workspace())))
-    return seen
+    document: dict[str, Any] = _masked(asdict(overview(open_workspace())))
+    return document
 
 
 def _masked(value: Any) -> Any:

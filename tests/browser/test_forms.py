@@ -211,7 +211,7 @@ ORDERS: dict[str, tuple[str, list[str]]] = {
         "combobox Connection", "a segment", "combobox Mode", "button Fewer choices",
         "button Look up the account's lists", "combobox Audience", "combobox New audience for",
         "combobox Normalization", "textbox Membership days",
-        "checkbox Go on even if nobody is left to send", "checkbox Go on even if more than half of the members leave",
+        "checkbox Continue even if nobody is left to send", "checkbox Continue even if more than half of the members would be removed",
         "checkbox Send a column that mixes addresses and hashes", "a segment",
         "textbox Save as", "button Save for later", "button Show the plan", "button Copy as code",
     ]),

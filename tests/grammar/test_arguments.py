@@ -60,7 +60,7 @@ def test_value_can_contain_equals_signs_and_be_empty() -> None:
 def test_quoted_value_is_taken_literally(text: str) -> None:
     for line in (f"--email {magic_quoted(text)}", f"--email={magic_quoted(text)}"):
         assert read(line).given("email") == text
-    assert read(magic_quoted(text)).words == (Word(text, quoted=True, held=True),)
+    assert read(magic_quoted(text)).words == (Word(text, quoted=True, has_quotes=True),)
 
 
 @pytest.mark.parametrize("line", ["--help", "-h", "x --help --nonsense", "--days many -h"])

@@ -89,7 +89,7 @@ def test_help_is_generated_from_the_declaration() -> None:
         "  --sealed                 seal it",
         "  --keep                   keep it",
         "  --no-keep                the opposite of --keep",
-        "  --word                   password; it is asked for",
+        "  --word                   password; you are asked for it",
         "  --size small|large       how large it is (small)",
         "  --note TEXT              what is written on it",
         "",
@@ -134,6 +134,6 @@ def test_invalid_line_is_refused(line: str, says: str) -> None:
 
 def test_parameter_without_an_option_is_only_for_python() -> None:
     assert "show" not in [each.name for each in PACK.parameters]
-    assert PACK.but("color").command("x").options[0].name == "--many"
+    assert PACK.without("color").command("x").options[0].name == "--many"
     assert isinstance(PACK, Operation)
     assert PACK.facts.changes is False

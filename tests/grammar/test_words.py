@@ -52,9 +52,9 @@ def test_braces_keep_an_expression_together(line: str, words: list[str]) -> None
 def test_word_records_whether_it_was_quoted() -> None:
     assert split("a \"b\" c'd' --e='f'") == [
         Word("a"),
-        Word("b", quoted=True, held=True),
-        Word("cd", held=True),
-        Word("--e=f", held=True),
+        Word("b", quoted=True, has_quotes=True),
+        Word("cd", has_quotes=True),
+        Word("--e=f", has_quotes=True),
     ]
 
 

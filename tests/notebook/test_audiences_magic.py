@@ -40,7 +40,7 @@ def test_audiences_are_listed_renamed_emptied_and_deleted(filled: Notebook, emul
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("delete All", "delete needs --confirm: the list's name once more"),
+        ("delete All", "delete needs --confirm: the list's name again"),
         ("delete All --confirm Al", "confirm it by its name; this one is 'All'"),
         ('erase "Contoso EU" All', "There is no connection 'erase'"),
         ('"Contoso EU" renam All', "%ci_audiences does not know 'renam'. Did you mean 'rename'?"),

@@ -86,7 +86,7 @@ def test_choices_are_set_and_read_back(form: ExportForm) -> None:
         ({"segments": ["Duch"]}, "Segments cannot be 'Duch'. Did you mean 'Dutch'?"),
         ({"consent": "Nothing"}, "Consent cannot be 'Nothing'."),
         ({"connection": None}, "Connection cannot be 'None'."),
-        ({"allow_empty": "perhaps"}, "Go on even if nobody is left to send cannot be a value of the type str."),
+        ({"allow_empty": "perhaps"}, "Continue even if nobody is left to send cannot be a value of the type str."),
     ],
 )
 def test_invalid_choice_is_refused(form: ExportForm, choices: dict[str, Any], words: str) -> None:

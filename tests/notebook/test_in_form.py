@@ -40,7 +40,7 @@ def test_segment_form_mentions_its_fields(workspace: Workspace, said: str, shown
     [
         (
             "Check it, or use --allow-empty if everybody leaves.",
-            "use the box 'Go on even if nobody is left to send' if",
+            "use the box 'Continue even if nobody is left to send' if",
         ),
         (
             "Use --normalization basic, or fill it once with --mode replace.",
@@ -73,7 +73,7 @@ def test_blocked_plan_mentions_the_box_that_overrides_the_guard(workspace: Works
     form.value = {"segments": ["Nobody"]}
     form.plan()
     for shown in (form.plan_view.value, form.sentence, form.push_button.tooltip):
-        assert "Go on even if nobody is left to send" in shown
+        assert "Continue even if nobody is left to send" in shown
         assert not re.search(r"--allow-empty", shown)
 
 

@@ -14,7 +14,7 @@ from ruling import COLUMNS, MEMBERS, fitting_conditions, members, trees
 import ci_magics as ci
 from ci_magics.errors import ArgumentError, CiError, SegmentError
 from ci_magics.notebook.forms.rule_builder import SetsEditor
-from ci_magics.notebook.forms.rule_condition import ConditionEditor, MemberEditor, EditorContext
+from ci_magics.notebook.forms.rule_condition import ConditionEditor, EditorContext, MemberEditor
 from ci_magics.notebook.forms.segment import SegmentForm
 from ci_magics.notebook.forms.segment_fields import FILES, INSIGHTS, SEGMENTS
 from ci_magics.sample import customers

@@ -32,7 +32,7 @@ class ExportKeywords(TypedDict, total=False):
     email: Annotated[
         str | None,
         Option(
-            "column with the addresses, to make sure",
+            "column with the addresses, as a check",
             kind="column",
             description="Expected address column, as a safety check: the column that the segments were made with.",
         ),
@@ -64,7 +64,7 @@ class ExportKeywords(TypedDict, total=False):
             choices={
                 "mirror": "mirror: the audience becomes the segment",
                 "add": "add: only add these people",
-                "remove": "remove: only take these people out",
+                "remove": "remove: only remove these people",
                 "replace": "replace: the whole list",
             },
             default="mirror",
@@ -80,7 +80,7 @@ class ExportKeywords(TypedDict, total=False):
             kind="audience",
             value="NAME_OR_ID",
             label="Audience",
-            hint="empty: the one named as the segment",
+            hint="empty: the list with the name of the segment",
             description="Name or id of an existing Customer Match list, for a single segment.",
         ),
     ]
@@ -123,8 +123,8 @@ class ExportKeywords(TypedDict, total=False):
     allow_shrink: Annotated[
         bool,
         Option(
-            "go on although more than half of the members would leave",
-            label="Go on even if more than half of the members leave",
+            "continue even if more than half of the members would be removed",
+            label="Continue even if more than half of the members would be removed",
             default=False,
             description="Continue even if more than half of the members would be removed.",
         ),
