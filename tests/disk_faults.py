@@ -94,14 +94,14 @@ def _work(
         if changes and any(str(each).startswith(within) for each in arguments[:2]):
             disturb()
 
-    def split_unfinished(_connection: object) -> None:
+    def begun(_connection: object) -> None:
         try:
             disturb()
         except OSError as error:
             raise OperationalError("", None, sqlite3.OperationalError(_WORDS[how])) from error
 
     sys.addaudithook(hook)
-    event.listen(Engine, "commit", split_unfinished)
+    event.listen(Engine, "commit", begun)
     said = None
     try:
         work()

@@ -297,10 +297,10 @@ def _work(mode: str, earlier_runs: int, place: tuple[str, str], long: bool, answ
 
 def _begun_or_resumed(mode: str, earlier_runs: int) -> Run:
     workspace = open_workspace()
-    split_unfinished = list(workspace.runs)[earlier_runs:]
-    if not split_unfinished:
+    begun = list(workspace.runs)[earlier_runs:]
+    if not begun:
         return export("All", mode=mode, allow_shrink=True, show=_unsaid)
-    record = split_unfinished[0]
+    record = begun[0]
     run = load_run(workspace, record) if record.finished_at else ci.runs.resume(record.id, show=_unsaid)
     assert isinstance(run, Run)
     return run

@@ -148,9 +148,9 @@ def _quoted_if_needed(cursor: CursorPosition, kind: str, name: str) -> str:
     return f"{cursor.quote}{name}{'' if cursor.after.startswith(cursor.quote) else cursor.quote}"
 
 
-def _matching(names: Iterable[str], split_unfinished: str) -> list[str]:
+def _matching(names: Iterable[str], typed: str) -> list[str]:
     """Return the names that start with the typed text, ignoring case; if there are none, those that contain it."""
-    folded, unique = split_unfinished.casefold(), list(dict.fromkeys(names))
+    folded, unique = typed.casefold(), list(dict.fromkeys(names))
     return [name for name in unique if name.casefold().startswith(folded)] or [
         name for name in unique if folded in name.casefold()
     ]

@@ -156,7 +156,7 @@ class Worker:
         operations += (self.write_a_file, self.read_a_file)
         while clock.monotonic() < end:
             operation = self.random.choice(operations)
-            split_unfinished = clock.monotonic()
+            begun = clock.monotonic()
             try:
                 operation()
             except CiError as error:
@@ -164,7 +164,7 @@ class Worker:
                     errors.append(f"{operation.__name__}: {error}")
             except Exception as error:  # noqa: BLE001 - every other one is a finding
                 errors.append(f"{operation.__name__}: {type(error).__name__}: {error}")
-            slowest = max(slowest, (operation.__name__, clock.monotonic() - split_unfinished), key=lambda each: each[1])
+            slowest = max(slowest, (operation.__name__, clock.monotonic() - begun), key=lambda each: each[1])
         return {"added": self.added, "errors": errors, "slowest": slowest}
 
 

@@ -126,8 +126,8 @@ def test_completed_line_is_understood(filled: Notebook) -> None:
 @pytest.mark.parametrize("name", ["It's", 'a "b" c', "Zwölf", "-x", "a=b", "{x}", "$y"])
 def test_completed_name_is_read_back(notebook: Notebook, name: str) -> None:
     ci.segment(name, notebook.variables["customers"])
-    for split_unfinished in ("%ci_preview ", '%ci_preview "', "%ci_preview '"):
-        cells = [cell for cell in offered(notebook, split_unfinished) if "--" not in cell]
+    for begun in ("%ci_preview ", '%ci_preview "', "%ci_preview '"):
+        cells = [cell for cell in offered(notebook, begun) if "--" not in cell]
         assert [each.name for each in notebook.run(cells[0]).segments] == [name]
 
 

@@ -116,17 +116,17 @@ def test_no_option_of_the_command_line_leaves_an_address(stage: Path) -> None:
         if (each.name, verb) != ("emulator", "serve")
     ]
     for name, verb, command in lines:
-        split_unfinished = [name, *([verb] if verb else [])]
+        begun = [name, *([verb] if verb else [])]
         for number in range(len(command.positionals) + 1):
             where = f"{command.name} word {number}"
             prepare()
-            line = [*split_unfinished, *["Weekly", "All", "EU"][:number], marks.new(where)]
+            line = [*begun, *["Weekly", "All", "EU"][:number], marks.new(where)]
             ears.hear(where, lambda: main(line))  # noqa: B023 - called at once
         for option in command.options:
             if option.value is not None:
                 where = f"{command.name} {option.name}"
                 prepare()
-                line = [*split_unfinished, "Weekly", option.name, marks.new(where)]
+                line = [*begun, "Weekly", option.name, marks.new(where)]
                 ears.hear(where, lambda: main(line))  # noqa: B023 - called at once
     require_nothing(ears, marks, stage, at_least=60)
 
