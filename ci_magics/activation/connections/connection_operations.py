@@ -14,7 +14,7 @@ from ci_magics.activation.connections.services import connection_endpoints, sign
 from ci_magics.activation.connections.sign_in import (
     acquire,
     application,
-    forget_sign_in,
+    end_sign_in,
     note_sign_in,
     noted_sign_in,
 )
@@ -100,13 +100,7 @@ def sign_out(workspace: Workspace, name: str, show: Show) -> None:
     """Sign out of a connection; see `Connections.sign_out`."""
     connection = workspace.connections[name]
     require(workspace, Verb.OPEN_CONNECTION, connection)
-    noted = noted_sign_in(workspace, connection.id)
-    if noted is not None:
-        app = application(workspace, sign_in_for(connection), connection_endpoints(workspace, connection), show)
-        signin.sign_out(app, noted.home_account_id)
-        for each in workspace.sign_ins.where(user=workspace.user, home_account_id=noted.home_account_id):
-            workspace.sign_ins.remove(each.id)
-    forget_sign_in(workspace, connection.id)
+    end_sign_in(workspace, sign_in_for(connection), lambda: connection_endpoints(workspace, connection), show)
     forget_developer_token(connection, show)
     workspace.audit.note(Verb.OPEN_CONNECTION, name, signed_in=False)
 

@@ -193,6 +193,28 @@ def forget_sign_in(workspace: Workspace, subject_id: str) -> None:
         workspace.sign_ins.remove(each.id)
 
 
+def end_sign_in(workspace: Workspace, wanted: SignInFor, endpoints: Callable[[], Endpoints], show: Show) -> None:
+    """Delete the current user's tokens for a connection or source, and every sign-in with the same account.
+
+    Parameters
+    ----------
+    workspace
+        The workspace that records the sign-ins.
+    wanted
+        What the tokens are for.
+    endpoints
+        Returns the URLs that the tokens are for. It is not called if the user has not signed in.
+    show
+        Called with a sentence if the tokens can't be encrypted.
+    """
+    noted = noted_sign_in(workspace, wanted.id)
+    if noted is not None:
+        signin.sign_out(application(workspace, wanted, endpoints(), show), noted.home_account_id)
+        for each in workspace.sign_ins.where(user=workspace.user, home_account_id=noted.home_account_id):
+            workspace.sign_ins.remove(each.id)
+    forget_sign_in(workspace, wanted.id)
+
+
 def needs_a_person(wanted: SignInFor, *, is_emulator: bool, is_signed_in: bool) -> bool:
     """Return whether signing in needs a person, as far as is known without asking Microsoft.
 

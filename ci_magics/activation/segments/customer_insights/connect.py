@@ -9,7 +9,7 @@ from typing import Annotated
 
 from ci_magics.activation.connections.emulator_process import emulator_locator, emulator_url
 from ci_magics.activation.connections.given_values import require_application
-from ci_magics.activation.connections.sign_in import acquire, application, forget_sign_in, noted_sign_in
+from ci_magics.activation.connections.sign_in import acquire, end_sign_in
 from ci_magics.activation.segments.customer_insights.services import (
     forget_subscription_key,
     open_insights_services,
@@ -22,7 +22,6 @@ from ci_magics.errors import ArgumentError, ConnectionSetupError, SegmentError, 
 from ci_magics.grammar.operation import operation
 from ci_magics.grammar.option import Option
 from ci_magics.grammar.shared import CLIENT_ID, ENVIRONMENT, FLOW, TENANT
-from ci_magics.microsoft import signin
 from ci_magics.microsoft.endpoints import Endpoints
 from ci_magics.microsoft.insights_endpoints import insights_endpoints
 from ci_magics.microsoft.insights_values import Instance
@@ -192,13 +191,7 @@ def sign_out(workspace: Workspace, name: str, show: Show) -> None:
     """Sign out of an instance, and delete its subscription key here; see `Connections.sign_out`."""
     record = workspace.insights[name]
     require(workspace, Verb.READ_INSIGHTS)
-    noted = noted_sign_in(workspace, record.id)
-    if noted is not None:
-        app = application(workspace, sign_in_for_insights(record), _endpoints(workspace, record), show)
-        signin.sign_out(app, noted.home_account_id)
-        for each in workspace.sign_ins.where(user=workspace.user, home_account_id=noted.home_account_id):
-            workspace.sign_ins.remove(each.id)
-    forget_sign_in(workspace, record.id)
+    end_sign_in(workspace, sign_in_for_insights(record), lambda: _endpoints(workspace, record), show)
     forget_subscription_key(record, show)
     workspace.audit.note(Verb.READ_INSIGHTS, name, signed_in=False)
 
