@@ -279,7 +279,7 @@ def test_missing_members_are_detected(source: Insights, emulator: RunningEmulato
         return body
 
     insights.conversation.get = short  # type: ignore[method-assign]
-    with pytest.raises(SegmentError, match=r"has 743 members; [0-9]+ came"):
+    with pytest.raises(SegmentError, match=r"has 743 members; [0-9]+ arrived"):
         made(source)
     assert workspace.segments[NAME].id == before.id
 
