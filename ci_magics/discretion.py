@@ -34,7 +34,7 @@ def names_somebody(text: str) -> bool:
     return "@" in text and _SOMEBODY.search(text) is not None
 
 
-def impersonal(text: str) -> str:
+def without_addresses_and_hashes(text: str) -> str:
     """Replace addresses and hashes in a text."""
     return _HASH.sub(HIDDEN, without_addresses(text))
 

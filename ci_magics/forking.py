@@ -55,7 +55,7 @@ def require_threads() -> None:
     _works_in = os.getpid()
 
 
-def lost_its_threads() -> bool:
+def polars_would_hang() -> bool:
     """Return whether Polars is known to wait forever in this process."""
     return _pool_is_gone
 

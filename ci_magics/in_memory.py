@@ -26,7 +26,7 @@ _KEEPS = re.compile(
 )
 
 
-def passes_by(frame: pl.LazyFrame) -> bool:
+def is_streamable(frame: pl.LazyFrame) -> bool:
     """Return whether a plan holds no rows: it only reads files and selects rows and columns."""
     lines = [line.strip() for line in frame.explain(optimized=True).splitlines() if line.strip()]
     return all(_PASSES.match(line) and not _KEEPS.search(line) for line in lines)

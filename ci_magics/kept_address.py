@@ -91,7 +91,7 @@ def _options(query: Mapping[str, str | tuple[str, ...]]) -> dict[str, str | tupl
     return kept
 
 
-def opens_its_own(database: object) -> bool:
+def has_own_creator(database: object) -> bool:
     """Return whether a database is an engine with a ``creator``, so that its URL does not say how to connect."""
     creator = getattr(database.pool, "_creator", None) if isinstance(database, Engine) else None
     return creator is not None and getattr(creator, "__module__", "") != "sqlalchemy.engine.create"

@@ -42,12 +42,12 @@ def _of_groups(root: Path) -> Iterator[int]:
     for line in _text(root / "proc/self/cgroup").splitlines():
         _number, controllers, path = [*line.split(":", 2), "", ""][:3]
         if not controllers:
-            yield from _upwards(root / "sys/fs/cgroup", path, "memory.max")
+            yield from _limits_of_parents(root / "sys/fs/cgroup", path, "memory.max")
         elif "memory" in controllers.split(","):
-            yield from _upwards(root / "sys/fs/cgroup/memory", path, "memory.limit_in_bytes")
+            yield from _limits_of_parents(root / "sys/fs/cgroup/memory", path, "memory.limit_in_bytes")
 
 
-def _upwards(mounted: Path, path: str, name: str) -> Iterator[int]:
+def _limits_of_parents(mounted: Path, path: str, name: str) -> Iterator[int]:
     """Yield the limits of a group and its parents, as far as a container sees them."""
     group = mounted / path.strip("/")
     while group != mounted.parent:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ci_magics.errors import ArgumentError, CiError, refuse_address
-from ci_magics.one_line import unwritable
+from ci_magics.one_line import invalid_character
 
 #: Maximum length of an audience's name.
 LONGEST_NAME = 128
@@ -67,7 +67,7 @@ def require_name(name: str, kind: str, *, longest: int = LONGEST_NAME, error: ty
             "Choose another one.",
             code="name_too_long",
         )
-    if found := unwritable(name):
+    if found := invalid_character(name):
         raise error(
             f"The {kind}'s name has {found} in it.", "Choose a name of one line without it.", code="name_unwritable"
         )

@@ -16,7 +16,7 @@ _BLANKS = re.compile("[\t\n\v\f\r\x85\u2028\u2029]+")
 _REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
-def unwritable(name: str) -> str | None:
+def invalid_character(name: str) -> str | None:
     """Describe the first character that a name may not contain, or return None if the name is fine."""
     for letter in name:
         if letter in _REORDERING:
@@ -30,4 +30,4 @@ def writable(text: str) -> str:
     """Return a text on one line, with a question mark for each character that a name may not contain."""
     if text.isascii() and text.isprintable():
         return text
-    return "".join("?" if unwritable(letter) else letter for letter in _BLANKS.sub(" ", text))
+    return "".join("?" if invalid_character(letter) else letter for letter in _BLANKS.sub(" ", text))

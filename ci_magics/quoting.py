@@ -10,7 +10,7 @@ import re
 import shlex
 from typing import Any
 
-from ci_magics.one_line import unwritable
+from ci_magics.one_line import invalid_character
 
 
 def magic_word(text: str) -> str:
@@ -23,7 +23,7 @@ def magic_quoted(text: str) -> str:
 
     A text that cannot be written on one line, such as a name from an earlier version, becomes an expression in braces.
     """
-    if unwritable(text):
+    if invalid_character(text):
         return "{'" + "".join(map(_escaped, text)) + "'}"
     if '"' not in text:
         return f'"{text}"'
@@ -44,7 +44,7 @@ def python_quoted(text: str) -> str:
 
 def shell_word(text: str) -> str:
     """Return a text as one word of a POSIX shell, with line breaks and control characters escaped."""
-    if unwritable(text) is None:
+    if invalid_character(text) is None:
         return shlex.quote(text)
     escaped = "".join(letter if letter.isascii() and letter.isalnum() else _in_shell(letter) for letter in text)
     return f"$'{escaped}'"

@@ -137,7 +137,7 @@ def _emails(random: np.random.Generator, first: _Text, last: _Text, domain: _Tex
     dirt = _dirt(random, len(emails), prehashed=prehashed)
     for kind, places in dirt.items():
         for place in places:
-            emails[place] = _soiled(kind, emails, int(place), first[place])
+            emails[place] = _with_dirt(kind, emails, int(place), first[place])
     return emails
 
 
@@ -154,7 +154,7 @@ def _dirt(random: np.random.Generator, n: int, *, prehashed: bool) -> dict[str, 
     return chosen
 
 
-def _soiled(kind: str, emails: Sequence[Any], place: int, first: str) -> Any:
+def _with_dirt(kind: str, emails: Sequence[Any], place: int, first: str) -> Any:
     email = emails[place] if isinstance(emails[place], str) else "customer@contoso.com"
     local, _, domain = email.partition("@")
     if kind == "missing":

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 
-from ci_magics.kept_address import kept_address, kept_url, opens_its_own
+from ci_magics.kept_address import has_own_creator, kept_address, kept_url
 
 SECRET = "s3cr3tzq7"
 WITH_SECRETS = {
@@ -92,6 +92,6 @@ def test_no_parameter_smuggles_a_secret_through(name: str, before: str, after: s
 def test_engines_are_kept_like_their_addresses_and_creators_not_at_all() -> None:
     engine = create_engine(f"sqlite:///shop.db?key={SECRET}")
     assert kept_address(engine) == "sqlite:///shop.db"
-    assert not opens_its_own(engine)
-    assert opens_its_own(create_engine("sqlite://", creator=lambda: None))
-    assert not opens_its_own("sqlite://")
+    assert not has_own_creator(engine)
+    assert has_own_creator(create_engine("sqlite://", creator=lambda: None))
+    assert not has_own_creator("sqlite://")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import ci_magics as ci
 from ci_magics.errors import ArgumentError, CiError
 from ci_magics.naming import LONGEST_NAME, require_name
-from ci_magics.one_line import unwritable
+from ci_magics.one_line import invalid_character
 from ci_magics.workspace.roles import give_role
 
 UNWRITABLE = {
@@ -84,7 +84,7 @@ def test_an_allowed_name_is_one_line_of_sensible_length(name: str) -> None:
     assert name.strip()
     assert len(name) <= LONGEST_NAME
     assert name.splitlines() == [name]
-    assert unwritable(name) is None
+    assert invalid_character(name) is None
     name.encode()
 
 

@@ -28,7 +28,7 @@ from ci_magics.advice import NAME, Do
 from ci_magics.clock import present
 from ci_magics.display.displayable import plain
 from ci_magics.display.html_table import signed
-from ci_magics.display.numbers import counted_in_words
+from ci_magics.display.numbers import pluralize
 from ci_magics.display.result_table import Column, ResultTable, frame_only
 from ci_magics.errors import CiError
 from ci_magics.grammar.operation import operation
@@ -110,11 +110,11 @@ def doctor(
         findings += [*_scheduler(workspace), *_of_connections(workspace)]
     except CiError as error:
         findings.append(Finding("workspace", BAD, error.sentence, error.next_step))
-        findings += _place_of_what_cannot_be_opened(machine)
+        findings += _disk_of_unopened_workspace(machine)
     return Examination(tuple(findings))
 
 
-def _place_of_what_cannot_be_opened(machine: Machine) -> Iterator[Finding]:
+def _disk_of_unopened_workspace(machine: Machine) -> Iterator[Finding]:
     """Check the disk of a workspace that cannot be opened, because a full disk may be the cause."""
     with contextlib.suppress(CiError):
         folder = folder_of(default_location())
@@ -147,7 +147,7 @@ def _writable(workspace: Workspace) -> Finding:
     if os.name == "posix" and mode:
         return Finding("workspace", LOOK, "Others on this machine can look into its folder.", "chmod 700 on it.")
     connections, segments = len(workspace.connections), len(workspace.segments)
-    counts = f"{counted_in_words(connections, 'connection')}, {counted_in_words(segments, 'segment')}"
+    counts = f"{pluralize(connections, 'connection')}, {pluralize(segments, 'segment')}"
     return Finding("workspace", GOOD, f"Readable and writable: {counts}.")
 
 
@@ -178,7 +178,7 @@ def _scheduler(workspace: Workspace) -> Iterator[Finding]:
     if state.warning:
         yield Finding("scheduler", LOOK, f"{state.warning.partition('. ')[0]}.", state.warning.partition(". ")[2])
     else:
-        yield Finding("scheduler", GOOD, f"It runs, for {counted_in_words(len(scheduled), 'scheduled export')}.")
+        yield Finding("scheduler", GOOD, f"It runs, for {pluralize(len(scheduled), 'scheduled export')}.")
 
 
 def _of_connections(workspace: Workspace) -> Iterator[Finding]:

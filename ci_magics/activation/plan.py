@@ -21,10 +21,10 @@ from ci_magics.activation.plans.verdict import READY, Finding, Verdict, verdict_
 from ci_magics.activation.progress import Reporter, silent
 from ci_magics.activation.run import Run
 from ci_magics.activation.runs.push import RunContext
-from ci_magics.activation.runs.start import foresee, start_run
+from ci_magics.activation.runs.start import check_in_advance, start_run
 from ci_magics.activation.segments.stored_segment import StoredSegment, stored_segment
 from ci_magics.clock import Clock, present
-from ci_magics.display.numbers import counted
+from ci_magics.display.numbers import format_count
 from ci_magics.display.output import announce
 from ci_magics.display.result_table import Column, ResultTable, frame_only
 from ci_magics.errors import ExportRefusedError, NotFoundError
@@ -172,11 +172,11 @@ class Plan(ResultTable[AudiencePlan]):
         services = self._services or open_services_for(self._workspace, connection, self.options, self._show)
         if self._services is None or self.verdict.blocked:  # otherwise checked when the plan was made
             require_manager(services, connection)
-        works = self._works or self._works_again(connection, services)
+        works = self._works or self._recompute(connection, services)
         if len(works) != len(self.audiences):
             raise _outdated("not everything could be checked when it was created.")
-        desk = RunContext(self._workspace, services, progress, owner)
-        return start_run(desk, self.document, connection, works, run_id, as_of or {})
+        context = RunContext(self._workspace, services, progress, owner)
+        return start_run(context, self.document, connection, works, run_id, as_of or {})
 
     def stop(self) -> None:
         """End the waits of a run in another thread; it stops there and can be resumed."""
@@ -243,7 +243,8 @@ class Plan(ResultTable[AudiencePlan]):
     def __repr__(self) -> str:
         lines = [f"{self.destination}. {self.verdict}", self._title]
         for each in self.audiences:
-            counts = f"add {counted(each.adds)}, remove {counted(each.removes)}, unchanged {counted(each.unchanged)}"
+            adds, removes, unchanged = map(format_count, (each.adds, each.removes, each.unchanged))
+            counts = f"add {adds}, remove {removes}, unchanged {unchanged}"
             lines.append(f"  {each.action} audience '{each.audience}': {counts}, by {each.sends}")
             lines += [f"    {note}" for note in (each.renewal, each.consent_note and f"{each.consent_note}.") if note]
         return "\n".join(lines)
@@ -261,7 +262,7 @@ class Plan(ResultTable[AudiencePlan]):
             raise _outdated(f"the connection '{self.document.connection}' was removed.")
         return found[0]
 
-    def _works_again(self, connection: Connection, services: Services) -> tuple[Work, ...]:
+    def _recompute(self, connection: Connection, services: Services) -> tuple[Work, ...]:
         try:
             stored = [stored_segment(self._workspace, each) for each in self.document.segments]
         except NotFoundError as error:
@@ -366,7 +367,7 @@ def plan_of(
     """
     now = services.conversation.clock.now() if services else present()
     document = document_of(connection, options, segments, tuple(works), now, Verdict(state=READY))
-    expected, stopped = foresee(workspace, document, works)
+    expected, stopped = check_in_advance(workspace, document, works)
     verdict = verdict_of([*findings, *expected], audiences=len(works), stopped=stopped, not_checked=not_checked)
     document = document.model_copy(update={"verdict": verdict})
     return Plan(document, workspace, show, tuple(works) if len(works) == len(segments) else None, services)

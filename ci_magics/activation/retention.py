@@ -14,7 +14,7 @@ from ci_magics.activation.segments.dependents import made_of
 from ci_magics.activation.segments.early_snapshots import rewrite_early_snapshots
 from ci_magics.activation.segments.versions import sweep_versions
 from ci_magics.clock import present
-from ci_magics.display.numbers import counted_in_words
+from ci_magics.display.numbers import pluralize
 from ci_magics.grammar.operation import operation
 from ci_magics.grammar.option import Option
 from ci_magics.workspace.access import Verb, require
@@ -67,11 +67,11 @@ class Purged:
     def __repr__(self) -> str:
         done = "Would remove" if self.dry_run else "Removed"
         return (
-            f"{done}: {counted_in_words(self.snapshots, 'snapshot')} of segments unused for "
-            f"{counted_in_words(self.days, 'day')}, {counted_in_words(self.versions, 'earlier version')} "
-            f"of segments, {counted_in_words(self.spools, 'file')} of finished runs, "
-            f"{counted_in_words(self.rejected, 'table')} of rejected keys, "
-            f"{counted_in_words(self.strays, 'file')} that crashes left behind."
+            f"{done}: {pluralize(self.snapshots, 'snapshot')} of segments unused for "
+            f"{pluralize(self.days, 'day')}, {pluralize(self.versions, 'earlier version')} "
+            f"of segments, {pluralize(self.spools, 'file')} of finished runs, "
+            f"{pluralize(self.rejected, 'table')} of rejected keys, "
+            f"{pluralize(self.strays, 'file')} that crashes left behind."
         )
 
 
@@ -107,7 +107,7 @@ def purge(
     now = now or present()
     days = retention_days()
     snapshots = [(workspace.snapshots, name) for name in _unused_snapshots(workspace, now - timedelta(days=days))]
-    spools = [(workspace.spool, name) for name in _spooled_by_finished(workspace)]
+    spools = [(workspace.spool, name) for name in _spools_of_finished_runs(workspace)]
     rejected = [(workspace.spool, name) for name in _old_rejected(workspace, now)]
     strays = list(unknown_files(workspace, now - _STRAY))
     left_behind = len(workspace.scratch_folders.abandoned(now - _STRAY))
@@ -146,7 +146,7 @@ def forget_old(workspace: Workspace, now: datetime) -> None:
 
 def forget_finished(workspace: Workspace) -> None:
     """Delete the files that finished runs have left behind."""
-    for name in _spooled_by_finished(workspace):
+    for name in _spools_of_finished_runs(workspace):
         workspace.spool.delete(name)
     rewrite_early_snapshots(workspace)
 
@@ -166,7 +166,7 @@ def _is_used(workspace: Workspace, record: SegmentRecord) -> bool:
     )
 
 
-def _spooled_by_finished(workspace: Workspace) -> list[str]:
+def _spools_of_finished_runs(workspace: Workspace) -> list[str]:
     names = workspace.spool.names()
     if not names:
         return []

@@ -14,7 +14,7 @@ from ci_magics.activation.progress import Reporter, silent
 from ci_magics.advice import Do, worded
 from ci_magics.discreet import discreet_methods
 from ci_magics.display.displayable import plain
-from ci_magics.display.numbers import counted
+from ci_magics.display.numbers import format_count
 from ci_magics.display.output import announce
 from ci_magics.display.result_table import Column, ResultTable, frame_only
 from ci_magics.workspace.statuses import SKIPPED, overall, sent_as_of
@@ -251,4 +251,4 @@ def _counts(each: AudienceResult) -> str:
     counts = [("added", each.added), ("removed", each.removed), ("unchanged", each.unchanged)]
     counts += [("rejected", each.rejected), ("unknown", each.unknown)]
     counts += [("not sent", each.unsent)] if each.unsent else []
-    return ", ".join(f"{word} {counted(count)}" for word, count in counts)
+    return ", ".join(f"{word} {format_count(count)}" for word, count in counts)

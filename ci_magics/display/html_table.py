@@ -6,7 +6,7 @@ import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ci_magics.display.numbers import DASH, Share, clean, counted
+from ci_magics.display.numbers import DASH, Share, clean, format_count
 
 Cell = str | int | Share | None
 """Text, an integer, a number with its share, or None if unknown."""
@@ -116,7 +116,7 @@ def _content(content: Cell) -> str:
         return DASH
     if isinstance(content, Share):
         share = f"({html.escape(content.percent)})" if content.whole else ""
-        return f"{counted(content.count)} <span style='{_PERCENT}'>{share}</span>"
+        return f"{format_count(content.count)} <span style='{_PERCENT}'>{share}</span>"
     if isinstance(content, int):
-        return counted(content)
+        return format_count(content)
     return html.escape(clean(content))

@@ -44,15 +44,15 @@ class Share:
         return f"{share:.1%}"
 
     def __str__(self) -> str:
-        return f"{counted(self.count)} ({self.percent})" if self.whole else counted(self.count)
+        return f"{format_count(self.count)} ({self.percent})" if self.whole else format_count(self.count)
 
 
-def counted(number: int) -> str:
+def format_count(number: int) -> str:
     """Return an integer with thousands separators."""
     return f"{number:,}"
 
 
-def counted_in_words(number: int, word: str, verb: str = "") -> str:
+def pluralize(number: int, word: str, verb: str = "") -> str:
     """Return a number with its noun and verb, plural unless the number is 1.
 
     Parameters
@@ -64,10 +64,10 @@ def counted_in_words(number: int, word: str, verb: str = "") -> str:
     verb
         The verb in the singular, such as ``was``; none if empty.
     """
-    return " ".join([counted(number), agreeing(number, word), *([agreeing(number, verb)] if verb else [])])
+    return " ".join([format_count(number), inflect(number, word), *([inflect(number, verb)] if verb else [])])
 
 
-def agreeing(number: int, word: str) -> str:
+def inflect(number: int, word: str) -> str:
     """Return a noun or verb in the form that agrees with a number.
 
     Parameters

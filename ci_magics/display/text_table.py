@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ci_magics.display.html_table import Cell
-from ci_magics.display.numbers import Share, clean, counted
+from ci_magics.display.numbers import Share, clean, format_count
 
 _GAP = "  "
 
@@ -36,4 +36,4 @@ def _text(cell: Cell) -> str:
         return ""
     if isinstance(cell, Share):
         return str(cell)
-    return clean(cell) if isinstance(cell, str) else counted(cell)
+    return clean(cell) if isinstance(cell, str) else format_count(cell)

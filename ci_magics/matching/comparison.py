@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ci_magics.display.numbers import Share, clean, counted
+from ci_magics.display.numbers import Share, clean, format_count
 from ci_magics.matching.drawing import FAINT, GREEN, TRACK, Picture, block, cut, length, numbered, panel, text
 from ci_magics.matching.funnel import Bar, funnel_words
 
@@ -53,6 +53,6 @@ def _row(top: float, name: str, row: Row) -> Iterator[str]:
     yield block(_LEFT, top, _BAR, 22, TRACK)
     for bar, shade in zip(row.bars, _shades(len(row.bars)), strict=True):
         yield block(_LEFT, top, length(bar.count, total, _BAR), 22, shade)
-    yield text(_COUNTS, top + 15, counted(sendable), anchor="end", bold=True)
+    yield text(_COUNTS, top + 15, format_count(sendable), anchor="end", bold=True)
     yield text(_SHARES, top + 15, Share(sendable, total).percent, anchor="end", fill=FAINT)
-    yield text(_WHOLES, top + 15, counted(total), anchor="end", fill=FAINT)
+    yield text(_WHOLES, top + 15, format_count(total), anchor="end", fill=FAINT)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ci_magics.display.numbers import Share, clean, counted
+from ci_magics.display.numbers import Share, clean, format_count
 from ci_magics.matching.covered_segments import CoveredSegments, SegmentCoverage
 from ci_magics.matching.funnel import funnel_text
 from ci_magics.matching.overlap import overlap_words
@@ -72,7 +72,7 @@ def _segment(coverage: CoveredSegments, each: SegmentCoverage) -> Iterator[str]:
     yield funnel_text(each.bars())
     for reason, count in reasons_that_occur(each):
         examples = ", ".join(dict.fromkeys(each.examples.get(reason, ())))
-        yield f"  {counted(count):>10}  {reason}: {EXPLAINED[reason]}{f' ({examples})' if examples else ''}"
+        yield f"  {format_count(count):>10}  {reason}: {EXPLAINED[reason]}{f' ({examples})' if examples else ''}"
     for note in notes(each):
         yield f"  {note}."
     if each.domains:

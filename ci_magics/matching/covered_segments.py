@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ci_magics.advice import Opt
-from ci_magics.display.numbers import clean, counted, counted_in_words
+from ci_magics.display.numbers import clean, format_count, pluralize
 from ci_magics.matching.doubts import MISTYPED, PLACEHOLDER
 from ci_magics.matching.expected import Expected
 from ci_magics.matching.funnel import Bar, Changes, expected_words
@@ -86,7 +86,7 @@ class SegmentCoverage:
             )
         if self.rows > LARGEST_ORIGINAL:
             found.append(
-                f"{self.name}: more than {counted(LARGEST_ORIGINAL)} profiles: fine here, "
+                f"{self.name}: more than {format_count(LARGEST_ORIGINAL)} profiles: fine here, "
                 "too many for Customer Insights."
             )
         if 0 < self.prehashed < self.valid:
@@ -138,16 +138,16 @@ class CoveredSegments:
 def doubt_sentences(each: SegmentCoverage) -> Iterator[str]:
     """Yield a warning for each kind of doubtful address, and how to list the profiles."""
     if each.placeholders:
-        found = counted_in_words(each.placeholders, "placeholder")
+        found = pluralize(each.placeholders, "placeholder")
         yield (
             f"{each.name}: {found}, such as test or noemail before the @, or the domain example.com: nobody reads mail "
             f'there. Their keys: coverage.profiles("{PLACEHOLDER}").'
         )
     if each.mistyped:
         count = sum(each.mistyped.values())
-        found = f"{counted_in_words(count, 'address')} with a domain that is"
+        found = f"{pluralize(count, 'address')} with a domain that is"
         written = ", ".join(each.examples.get(MISTYPED, ()))
-        meant = ", ".join(f"{domain} {counted(number)}" for domain, number in each.mistyped.items())
+        meant = ", ".join(f"{domain} {format_count(number)}" for domain, number in each.mistyped.items())
         yield (
             f"{each.name}: {found} probably mistyped{f' (such as {written})' if written else ''}. Probably meant: "
             f'{meant}. No address was changed. Their keys: coverage.profiles("{MISTYPED}").'

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ci_magics.display.numbers import counted_in_words
+from ci_magics.display.numbers import pluralize
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Expected:
     @property
     def basis(self) -> str:
         """What the estimate is based on, in words."""
-        return counted_in_words(self.audiences, "earlier audience")
+        return pluralize(self.audiences, "earlier audience")
 
 
 def expect(hashes: int, earlier: Sequence[PastReach]) -> Expected | None:

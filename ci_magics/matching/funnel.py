@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ci_magics.display.numbers import Share, clean, counted
+from ci_magics.display.numbers import Share, clean, format_count
 from ci_magics.matching.drawing import (
     EDGE,
     FAINT,
@@ -103,7 +103,7 @@ def funnel_text(bars: Sequence[Bar]) -> str:
     total = bars[0].count
     shares = [(bar, Share(bar.count, total)) for bar in bars]
     return "\n".join(
-        f"  {counted(bar.count):>10}  {'#' * round(length(bar.count, total, _BLOCKS)):<{_BLOCKS}}  "
+        f"  {format_count(bar.count):>10}  {'#' * round(length(bar.count, total, _BLOCKS)):<{_BLOCKS}}  "
         f"{bar.label}{f' ({share.percent})' if total else ''}"
         for bar, share in shares
     )
@@ -122,16 +122,16 @@ def _step(top: float, index: int, bar: Bar, bars: Sequence[Bar]) -> Iterator[str
     yield text(_LABELS, top + 15, bar.label, anchor="end")
     yield block(_LEFT, top, _BAR, 22, TRACK)
     yield block(_LEFT, top, length(bar.count, total, _BAR), 22, shade)
-    yield text(_COUNTS, top + 15, counted(bar.count), anchor="end", bold=True)
+    yield text(_COUNTS, top + 15, format_count(bar.count), anchor="end", bold=True)
     yield text(_SHARES, top + 15, Share(bar.count, total).percent, anchor="end", fill=FAINT)
     if lost:
-        yield text(_LOSSES, top + 15, f"{MINUS}{counted(lost)}", anchor="end", fill=LOSS, size=12)
+        yield text(_LOSSES, top + 15, f"{MINUS}{format_count(lost)}", anchor="end", fill=LOSS, size=12)
 
 
 def _expected(top: float, expected: Expected, total: int) -> Iterator[str]:
     low, high = Share(expected.low, total), Share(expected.high, total)
     same = expected.low == expected.high
-    people = counted(low.count) if same else f"{counted(low.count)} to {counted(high.count)}"
+    people = format_count(low.count) if same else f"{format_count(low.count)} to {format_count(high.count)}"
     shares = low.percent if same else f"{low.percent} to {high.percent}"
     yield text(_LABELS, top + 15, "Expected match", anchor="end")
     yield block(_LEFT, top, _BAR, 22, TRACK)
@@ -156,5 +156,5 @@ def _draw_changes(top: float, changes: Changes) -> Iterator[str]:
         start = _LEFT + index * 190
         note = f"{word} ({share.percent}{' of before' if word == 'gone' else ''})" if share.whole else word
         yield block(start, top + 50, 10, 10, shade, radius=2)
-        yield text(start + 17, top + 60, counted(share.count), bold=True)
+        yield text(start + 17, top + 60, format_count(share.count), bold=True)
         yield text(start + 17, top + 76, note, fill=FAINT, size=12)

@@ -16,7 +16,7 @@ from typing import IO
 
 import numpy as np
 
-from ci_magics.display.numbers import counted_in_words
+from ci_magics.display.numbers import pluralize
 from ci_magics.matching.hashes import EMPTY, WIDTH, Hashes, split
 
 
@@ -44,7 +44,7 @@ class HashList:
         return sum(self._lengths)
 
     def __repr__(self) -> str:
-        return f"HashList({counted_in_words(len(self), 'hash')})"
+        return f"HashList({pluralize(len(self), 'hash')})"
 
     @property
     def bits(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ci_magics.display.numbers import Share, clean, counted, counted_in_words
+from ci_magics.display.numbers import Share, clean, format_count, pluralize
 from ci_magics.matching.drawing import FAINT, INK, PANEL, Picture, block, cut, numbered, panel, text
 
 #: The largest number of segments to draw; the text and the frame have all.
@@ -45,12 +45,12 @@ def overlap_words(sizes: Mapping[str, int], pair: tuple[str, str], count: int) -
     if not count:
         return f"'{clean(first)}' and '{clean(second)}' share no hash"
     shares = " and ".join(f"{Share(count, sizes[name]).percent} of '{clean(name)}'" for name in pair)
-    return f"'{clean(first)}' and '{clean(second)}' share {counted_in_words(count, 'hash')} ({shares})"
+    return f"'{clean(first)}' and '{clean(second)}' share {pluralize(count, 'hash')} ({shares})"
 
 
 def _alt(drawn: Sequence[tuple[str, int]], shared: Mapping[tuple[str, str], int]) -> str:
     sizes = dict(drawn)
-    own = ", ".join(f"'{clean(name)}' sends {counted(size)}" for name, size in drawn)
+    own = ", ".join(f"'{clean(name)}' sends {format_count(size)}" for name, size in drawn)
     pairs = [overlap_words(sizes, pair, count) for pair, count in shared.items() if set(pair) <= set(sizes)]
     return f"Hashes: {own}. {'; '.join(pairs)}."
 
@@ -80,13 +80,13 @@ def _row(
         middle = _LEFT + (column + 0.5) * cell
         if column == place:
             yield _square(middle, top, cell, _OWN)
-            yield text(middle, top + 19, counted(size), anchor="middle", bold=True)
+            yield text(middle, top + 19, format_count(size), anchor="middle", bold=True)
             yield text(middle, top + 34, "all of it", anchor="middle", fill=FAINT, size=11)
             continue
         share = Share(_between(shared, name, other), size)
         yield _square(middle, top, cell, _tint(share))
         number = top + (19 if share.whole else 26)
-        yield text(middle, number, counted(share.count), anchor="middle", bold=bool(share.count))
+        yield text(middle, number, format_count(share.count), anchor="middle", bold=bool(share.count))
         yield text(middle, top + 34, share.percent, anchor="middle", fill=INK if share.count else FAINT, size=11)
 
 

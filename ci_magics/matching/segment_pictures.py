@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ci_magics.display.numbers import Share, clean, counted
+from ci_magics.display.numbers import Share, clean, format_count
 from ci_magics.matching.drawing import FAINT, INK, TRACK, Picture, block, cut, length, panel, text
 
 _WIDTH, _LABEL, _LEFT, _BAR = 720, 330, 344, 190
@@ -22,7 +22,7 @@ def draw_parts(title: str, parts: Sequence[tuple[str, int]]) -> Picture:
             text(_LABEL, top + 15, cut(label, _LABEL - 18), anchor="end"),
             block(_LEFT, top, _BAR, 22, TRACK),
             block(_LEFT, top, length(count, total, _BAR), 22, shade),
-            text(_LEFT + _BAR + 12, top + 15, counted(count), fill=INK, bold=True),
+            text(_LEFT + _BAR + 12, top + 15, format_count(count), fill=INK, bold=True),
             text(_WIDTH - 18, top + 15, share.percent, anchor="end", fill=FAINT),
         ]
     words = ", ".join(f"{clean(label)} {Share(count, total)}" for label, count in parts)

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from ci_magics.display.numbers import counted_in_words
+from ci_magics.display.numbers import pluralize
 from ci_magics.errors import ArgumentError
 from ci_magics.segmentation.values import is_text, readable
 
@@ -97,7 +97,7 @@ def _column(values: Any) -> Any:
         return values
     if len(names) != 1:
         raise ArgumentError(
-            f"The {type(values).__name__} has {counted_in_words(len(names), 'column')}, but only one is allowed.",
+            f"The {type(values).__name__} has {pluralize(len(names), 'column')}, but only one is allowed.",
             'Name it, for example frame["EMail"].',
             code="not_a_column",
         )

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ci_magics.display.numbers import counted_in_words
+from ci_magics.display.numbers import pluralize
 from ci_magics.microsoft.advertising import Action
 from ci_magics.microsoft.zip_file import SingleMemberZip
 
@@ -65,13 +65,13 @@ def write_upload_file(
         The hashes do not fit into one file.
     """
     if len(hashes) > max_rows:
-        raise ValueError(f"{counted_in_words(len(hashes), 'hash')} cannot fit into one file")
+        raise ValueError(f"{pluralize(len(hashes), 'hash')} cannot fit into one file")
     with SingleMemberZip(path, "upload.csv") as archive:
         archive.write(_heading(audience_id, action, accept_terms))
         for start in range(0, len(hashes), _BLOCK):
             archive.write(_items(hashes[start : start + _BLOCK], start, audience_id))
     if path.stat().st_size > MAX_FILE_BYTES:
-        raise ValueError(f"{counted_in_words(len(hashes), 'hash', 'makes')} a file above {MAX_FILE_BYTES:,} bytes")
+        raise ValueError(f"{pluralize(len(hashes), 'hash', 'makes')} a file above {MAX_FILE_BYTES:,} bytes")
 
 
 def rows_per_file(environment: str) -> int:

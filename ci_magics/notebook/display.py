@@ -115,14 +115,14 @@ def progress_text(progress: Progress, elapsed: float, *, ended: bool = False) ->
     ended
         Whether to show the total duration instead of the time left.
     """
-    from ci_magics.display.numbers import counted
+    from ci_magics.display.numbers import format_count
 
     duration = f"in {elapsed:.1f} s" if ended else ""
     if not progress.total:
         return f"{progress.step} {duration or '…'}"
-    line = f"{progress.step}: {counted(progress.done)} of {counted(progress.total)} ({progress.share:.0%})"
+    line = f"{progress.step}: {format_count(progress.done)} of {format_count(progress.total)} ({progress.share:.0%})"
     if elapsed >= 1 and progress.done:
-        line += f", {counted(round(progress.done / elapsed))} per second"
+        line += f", {format_count(round(progress.done / elapsed))} per second"
     if ended:
         return f"{line}, {duration}"
     seconds_left = elapsed / progress.share - elapsed if 0 < progress.share < 1 else 0

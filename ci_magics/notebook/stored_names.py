@@ -113,11 +113,11 @@ class StoredNames:
 
     def names(self, kind: str) -> Sequence[str]:
         """Return all names of a kind."""
-        return self._at_hand().names(kind)
+        return self._cached_or_open().names(kind)
 
     def columns(self, segment: str) -> Sequence[str]:
         """Return the known columns of a segment."""
-        return self._at_hand().columns(segment)
+        return self._cached_or_open().columns(segment)
 
     def look_again(self, _result: object = None) -> None:
         """Queue a background look at the workspace where Tab cannot read it: before libraries load, or on a server."""
@@ -142,7 +142,7 @@ class StoredNames:
             self._requests.put(None)
             self._thread.join(_FAREWELL)
 
-    def _at_hand(self) -> Stored:
+    def _cached_or_open(self) -> Stored:
         location = _WorkspaceLocation.now()
         if location.file is None:
             return self._seen.get(location, _Seen())
@@ -157,12 +157,12 @@ class StoredNames:
         while (location := self._requests.get()) is not None:
             try:
                 if self._requests.empty():  # else a newer request follows
-                    self._look_into(location)
+                    self._read_names(location)
             finally:
                 self._requests.task_done()
         self._requests.task_done()
 
-    def _look_into(self, location: _WorkspaceLocation) -> None:
+    def _read_names(self, location: _WorkspaceLocation) -> None:
         try:
             workspace = self._open(location)
             if workspace is not None:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from ci_magics.advice import COLUMN, Opt, advise
 from ci_magics.display.displayable import Displayable
 from ci_magics.display.html_table import fields_table
-from ci_magics.display.numbers import counted_in_words
+from ci_magics.display.numbers import pluralize
 from ci_magics.errors import SegmentError, without_addresses
 from ci_magics.naming import require_name
 from ci_magics.segmentation.columns import (
@@ -95,7 +95,7 @@ class Segment(Displayable, Joinable):
     def __repr__(self) -> str:
         definition = without_addresses(self.where or self.rule or "")
         condition = f", where {definition}" if definition else ""
-        profiles = counted_in_words(self.rows, "profile")
+        profiles = pluralize(self.rows, "profile")
         return (
             f"Segment '{self.name}': {profiles}, e-mail in {self.email}, key in {self.key}{condition}. {self.consent}"
         )
@@ -414,7 +414,7 @@ def _why_not_key(rows: Rows, column: str) -> str | None:
 def why_not_unique(empty: int, repeated: int) -> str | None:
     """Return why a column with these empty and repeated values is not a key; None if it is one."""
     return (
-        f"has {counted_in_words(empty, 'empty value')} and {counted_in_words(repeated, 'repeated value')}"
+        f"has {pluralize(empty, 'empty value')} and {pluralize(repeated, 'repeated value')}"
         if empty or repeated
         else None
     )

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, insert, select
 
 from ci_magics.clock import present
 from ci_magics.discreet import discreet_methods
-from ci_magics.discretion import impersonal
+from ci_magics.discretion import without_addresses_and_hashes
 from ci_magics.display.displayable import Displayable
 from ci_magics.workspace.access import Verb
 from ci_magics.workspace.tables import audit_entries
@@ -91,7 +91,7 @@ class AuditLog:
             "at": present(),
             "user": self._user,
             "verb": verb.name.lower(),
-            "subject": impersonal(subject),
+            "subject": without_addresses_and_hashes(subject),
             "facts": {name: _fact(value) for name, value in facts.items()},
         }
         change(self._engine, lambda database: database.execute(insert(audit_entries).values(row)))
@@ -131,7 +131,7 @@ class AuditLog:
 
 def _fact(value: Fact) -> Fact | list[str]:
     if isinstance(value, str):
-        return impersonal(value)
+        return without_addresses_and_hashes(value)
     if value is None or isinstance(value, bool | int | float):
         return value
-    return [impersonal(each) for each in value]
+    return [without_addresses_and_hashes(each) for each in value]

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, func, insert, select
 
 from ci_magics.clock import present
 from ci_magics.discreet import discreet_methods
-from ci_magics.display.numbers import counted_in_words
+from ci_magics.display.numbers import pluralize
 from ci_magics.workspace.tables import forgotten_hashes
 from ci_magics.workspace.transactions import change, read_transaction
 
@@ -82,7 +82,7 @@ class ForgottenHashes:
             return int(database.execute(select(func.count()).select_from(forgotten_hashes)).scalar_one())
 
     def __repr__(self) -> str:
-        return f"{counted_in_words(len(self), 'hash')} of people who asked to be forgotten"
+        return f"{pluralize(len(self), 'hash')} of people who asked to be forgotten"
 
     def _listed(self, database: Connection) -> set[bytes]:
         return {bytes(each) for each in database.execute(select(forgotten_hashes.c.sha256)).scalars()}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
 
-from ci_magics.display.numbers import counted_in_words
+from ci_magics.display.numbers import pluralize
 from ci_magics.workspace.stored import Id, Name, Stored, UniqueName, Word
 
 
@@ -44,5 +44,5 @@ class InsightsRecord:
         return f"{self.environment.upper()}: Customer Insights '{self.name}'"
 
     def __repr__(self) -> str:
-        known = f", {counted_in_words(len(self.known_segments), 'segment')}" if self.known_segments else ""
+        known = f", {pluralize(len(self.known_segments), 'segment')}" if self.known_segments else ""
         return f"{self.origin}{known}"

@@ -8,7 +8,7 @@ from typing import Annotated, Any, get_origin, get_type_hints
 
 from ci_magics.display.displayable import Displayable, plain
 from ci_magics.display.html_table import fields_table
-from ci_magics.display.numbers import counted_in_words
+from ci_magics.display.numbers import pluralize
 from ci_magics.workspace.stored import NOT_STORED, Id, MicrosoftId, Name, Stored, UniqueName, Word
 
 DATA_PRIVACY = "data_privacy"
@@ -211,7 +211,7 @@ class SegmentRecord(Displayable):
         return bool(self.definition.get("source"))
 
     def __repr__(self) -> str:
-        return f"Segment '{self.name}': {counted_in_words(self.rows, 'profile')}{'' if self.active else ', inactive'}"
+        return f"Segment '{self.name}': {pluralize(self.rows, 'profile')}{'' if self.active else ', inactive'}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return name, size, and properties."""
@@ -313,9 +313,7 @@ class SegmentVersion(Displayable):
         return {name: plain(getattr(self, name)) for name in ("name", "rows", "reason")}
 
     def __repr__(self) -> str:
-        return (
-            f"Segment '{self.name}': {counted_in_words(self.rows, 'profile')}, {self.reason} {_minute(self.ended_at)}"
-        )
+        return f"Segment '{self.name}': {pluralize(self.rows, 'profile')}, {self.reason} {_minute(self.ended_at)}"
 
 
 @dataclass(frozen=True)
@@ -333,7 +331,7 @@ class SegmentCount(Displayable):
         return self.segment_name
 
     def __repr__(self) -> str:
-        return f"Segment '{self.segment_name}': {counted_in_words(self.rows, 'profile')}, {_minute(self.counted_at)}"
+        return f"Segment '{self.segment_name}': {pluralize(self.rows, 'profile')}, {_minute(self.counted_at)}"
 
 
 @dataclass(frozen=True)
@@ -372,8 +370,7 @@ class AudienceRecord(Displayable):
 
     def __repr__(self) -> str:
         return (
-            f"Audience '{self.name}', filled from segment '{self.segment_name}': "
-            f"{counted_in_words(self.members, 'hash')} sent"
+            f"Audience '{self.name}', filled from segment '{self.segment_name}': {pluralize(self.members, 'hash')} sent"
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from ci_magics.discretion import kept
 from ci_magics.display.displayable import Displayable, plain
 from ci_magics.display.html_table import as_cell, titled
 from ci_magics.display.html_table import table as html_table
-from ci_magics.display.numbers import counted_in_words
+from ci_magics.display.numbers import pluralize
 from ci_magics.errors import not_found
 from ci_magics.naming import require_text
 from ci_magics.workspace.transactions import change, read_transaction
@@ -163,7 +163,7 @@ class Repository(Displayable, Generic[T]):
     def __repr__(self) -> str:
         names = self.names()
         listed = ", ".join(f"'{name}'" for name in names)
-        return f"{counted_in_words(len(names), self._word)}{': ' if names else ''}{listed}"
+        return f"{pluralize(len(names), self._word)}{': ' if names else ''}{listed}"
 
     def put(self, value: T) -> None:
         """Store a value, and replace the one with its id; use `change` for rows that others may change too."""

@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ci_magics.advice import COLUMN, FRAME, NAME, Do, advise
 from ci_magics.clock import present
 from ci_magics.display.displayable import Displayable
-from ci_magics.display.numbers import counted_in_words
+from ci_magics.display.numbers import pluralize
 from ci_magics.errors import WorkspaceError, not_found
 from ci_magics.workspace import tables
 from ci_magics.workspace.access import (
@@ -257,7 +257,7 @@ class Workspace(Displayable):
         return {"connections": self.connections.names(), "segments": self.segments.names(), "runs": len(self.runs)}
 
     def __repr__(self) -> str:
-        return f"Workspace: {self.connections!r}; {self.segments!r}; {counted_in_words(len(self.runs), 'run')}"
+        return f"Workspace: {self.connections!r}; {self.segments!r}; {pluralize(len(self.runs), 'run')}"
 
 
 class WorkspaceLike(Protocol):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import ci_magics
-from ci_magics.display.numbers import agreeing, counted_in_words
+from ci_magics.display.numbers import inflect, pluralize
 
 PACKAGE = Path(ci_magics.__file__).parent
 #: A count that can be 1; a name in capitals is a limit.
@@ -35,8 +35,8 @@ _PLURAL = re.compile(
     ],
 )
 def test_count_agrees_with_its_noun_and_verb(number: int, word: str, verb: str, said: str) -> None:
-    assert counted_in_words(number, word, verb) == said
-    assert agreeing(1, word) == word
+    assert pluralize(number, word, verb) == said
+    assert inflect(1, word) == word
 
 
 def _counts_with_a_fixed_plural(path: Path) -> Iterator[str]:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ci_magics.display.html_table import table
-from ci_magics.display.numbers import Share, counted
+from ci_magics.display.numbers import Share, format_count
 from ci_magics.matching.comparison import Row, draw_comparison
 from ci_magics.matching.drawing import PANEL, Picture, as_image, cut, stacked
 from ci_magics.matching.expected import Expected
@@ -199,7 +199,7 @@ def test_share_never_rounds_to_zero_or_all(count: int, whole: int, percent: str)
 @given(st.integers(0, 10**9), st.integers(0, 10**9))
 def test_share_is_shown_next_to_its_count(one: int, other: int) -> None:
     share = Share(min(one, other), max(one, other))
-    assert str(share).startswith(counted(share.count))
+    assert str(share).startswith(format_count(share.count))
     assert str(share).endswith("%)") == bool(share.whole)
 
 

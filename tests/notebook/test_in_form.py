@@ -10,7 +10,7 @@ import pytest
 
 import ci_magics as ci
 from ci_magics.notebook.forms.export import ExportForm
-from ci_magics.notebook.forms.in_form import in_form
+from ci_magics.notebook.forms.in_form import in_words_of_form
 from ci_magics.notebook.forms.segment import SegmentForm
 from ci_magics.notebook.forms.segment_fields import FILES
 from ci_magics.sample import customers
@@ -78,4 +78,4 @@ def test_blocked_plan_mentions_the_box_that_overrides_the_guard(workspace: Works
 
 
 def test_option_without_a_field_is_kept() -> None:
-    assert in_form("Use --results-after 5.", {}) == "Use --results-after 5."
+    assert in_words_of_form("Use --results-after 5.", {}) == "Use --results-after 5."

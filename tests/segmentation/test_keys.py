@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matched_in_memory import match_profiles
 
-from ci_magics.display.numbers import counted_in_words
+from ci_magics.display.numbers import pluralize
 from ci_magics.errors import SegmentError
 from ci_magics.segmentation.segment import ROW_NUMBER, build_segment, build_segment_from_sql
 
@@ -44,7 +44,7 @@ def test_requested_key_must_be_unique(values: list[int | None]) -> None:
     repeated = len(values) - empty - len(set(values) - {None})
     people = frame(Code=pd.array(values, dtype="Int64"))
     if empty or repeated:
-        counts = f"{counted_in_words(empty, 'empty value')} and {counted_in_words(repeated, 'repeated value')}"
+        counts = f"{pluralize(empty, 'empty value')} and {pluralize(repeated, 'repeated value')}"
         with pytest.raises(SegmentError, match=f"Code has {counts}"):
             build_segment("S", people, key="Code")
     else:

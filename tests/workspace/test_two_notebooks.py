@@ -14,7 +14,7 @@ import pytest
 from contoso import hashes
 from kernels import Kernels, running_kernels
 
-from ci_magics.display.numbers import counted
+from ci_magics.display.numbers import format_count
 
 pytestmark = pytest.mark.slow
 
@@ -59,7 +59,7 @@ def test_interrupted_push_is_completed_in_the_other_notebook(kernels: Kernels, k
     planned = kernels.one(b, PLAN)
     assert kernels.one(b, AUDIENCES) == seen
     assert kernels.one(a, PLAN) == planned
-    assert f"update audience 'All': add {counted(PEOPLE - BEFORE)}" in planned
+    assert f"update audience 'All': add {format_count(PEOPLE - BEFORE)}" in planned
     process_id = kernels.one(a, EMULATOR)
     assert kernels.one(b, EMULATOR) == process_id
     exported = kernels.begin(a, EXPORT)

@@ -10,7 +10,7 @@ from typing import Annotated
 from ci_magics.activation.audiences import audience_operations
 from ci_magics.activation.connections.services import open_services
 from ci_magics.activation.plans.preview import find_connection
-from ci_magics.display.numbers import counted, counted_in_words
+from ci_magics.display.numbers import format_count, pluralize
 from ci_magics.display.output import announce
 from ci_magics.display.result_table import Column, ResultList, frame_only
 from ci_magics.grammar.operation import operation
@@ -54,11 +54,11 @@ class AccountAudience:
 def _membership(days: int | None) -> str:
     if days is None:
         return ""
-    return "forever" if days == -1 else counted_in_words(days, "day")
+    return "forever" if days == -1 else pluralize(days, "day")
 
 
 def _size(size: int | None) -> str:
-    return _UNKNOWN if size is None else counted(size)
+    return _UNKNOWN if size is None else format_count(size)
 
 
 @dataclass(frozen=True, repr=False)
@@ -86,7 +86,7 @@ class AudienceList(ResultList[AccountAudience]):
         Column("Number", "id"),
         *frame_only("scope", "membership_days", "search_size", "audience_network_size"),
         Column("Segment", "segment", lambda name: name or "not filled from here"),
-        Column("Sent", "members", lambda count: "" if count is None else counted(count)),
+        Column("Sent", "members", lambda count: "" if count is None else format_count(count)),
         Column("Matched in search", lambda each: _size(each.search_size)),
         Column("Matched on the network", lambda each: _size(each.audience_network_size)),
         Column("Members stay", lambda each: _membership(each.membership_days)),

@@ -17,7 +17,7 @@ from ci_magics.activation.connections.emulator_process import (
 from ci_magics.activation.runs.resume import concurrent, give_up_pushes, lock_names_of_push
 from ci_magics.clock import present
 from ci_magics.display.displayable import Displayable
-from ci_magics.display.numbers import counted_in_words
+from ci_magics.display.numbers import pluralize
 from ci_magics.errors import ConnectionSetupError
 from ci_magics.microsoft import signin
 from ci_magics.microsoft.endpoints import endpoints_of
@@ -73,8 +73,8 @@ class EmulatorStatus(Displayable):
             return f"{ADDRESS_VARIABLE} names the emulator that is used; the workspace's own one is not."
         if not self.running:
             return "The emulator of this workspace does not run. The next request starts it, with all that it held."
-        held = counted_in_words(self.audiences or 0, "audience")
-        members = counted_in_words(self.members or 0, "member")
+        held = pluralize(self.audiences or 0, "audience")
+        members = pluralize(self.members or 0, "member")
         return (
             f"The emulator of this workspace runs at {self.base_url} (process {self.process_id}): {held}, {members}. "
             "It serves all kernels of the workspace and ends when none is left."
@@ -104,12 +104,12 @@ class EmulatorReset(Displayable):
         if self.audiences is None:
             held = "state that could not be read"
         else:
-            members = counted_in_words(self.members or 0, "member")
-            held = f"{counted_in_words(self.audiences, 'audience')} with {members}"
-        runs = f", {counted_in_words(self.runs, 'unfinished run')} given up" if self.runs else ""
+            members = pluralize(self.members or 0, "member")
+            held = f"{pluralize(self.audiences, 'audience')} with {members}"
+        runs = f", {pluralize(self.runs, 'unfinished run')} given up" if self.runs else ""
         return (
             f"The emulator of this workspace is reset. Removed: {held}, "
-            f"{counted_in_words(self.ledgers, 'ledger')}{runs}. The next export creates its audience again."
+            f"{pluralize(self.ledgers, 'ledger')}{runs}. The next export creates its audience again."
         )
 
 

@@ -16,7 +16,7 @@ from ci_magics.activation.progress import Reporter, silent
 from ci_magics.activation.runs.status import status
 from ci_magics.activation.segments.consent_decision import decide, only_consenting
 from ci_magics.activation.segments.stored_segment import StoredSegment, stored_segment
-from ci_magics.display.numbers import agreeing, counted, counted_in_words
+from ci_magics.display.numbers import format_count, inflect, pluralize
 from ci_magics.display.output import announce
 from ci_magics.errors import ConsentError, ExportRefusedError, SegmentError
 from ci_magics.matching.covered_segments import SMALLEST_SERVING
@@ -130,9 +130,9 @@ def _require_enough(stored: StoredSegment, halves: tuple[Half, Half]) -> None:
     people = sum(half.people for half in halves)
     if people < FEWEST:
         raise SegmentError(
-            f"Only {counted_in_words(people, 'person')} of the segment '{stored.record.name}' "
-            f"{agreeing(people, 'has')} a hash that depends on the "
-            f"normalization; at least {counted(FEWEST)} are needed to tell anything.",
+            f"Only {pluralize(people, 'person')} of the segment '{stored.record.name}' "
+            f"{inflect(people, 'has')} a hash that depends on the "
+            f"normalization; at least {format_count(FEWEST)} are needed to tell anything.",
             "Take a bigger segment; with so few, the rule hardly matters.",
             code="too_few_differ",
         )

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from ci_magics.activation.plan import Plan
 from ci_magics.activation.plans.verdict import Finding, Verdict, verdict_of
 from ci_magics.activation.run import Run
-from ci_magics.display.numbers import counted, counted_in_words
+from ci_magics.display.numbers import format_count, pluralize
 from ci_magics.display.result_table import Column, ResultTable, frame_only
 from ci_magics.matching.covered_segments import SMALLEST_SERVING
 from ci_magics.workspace.statuses import COMPLETED
@@ -109,7 +109,7 @@ class Side:
 def _matched(side: Side) -> str:
     if side.size is None:
         return "not counted yet" if side.audience_id else "not created yet"
-    return f"{counted(side.size)} matched ({side.share or 0:.1%})"
+    return f"{format_count(side.size)} matched ({side.share or 0:.1%})"
 
 
 @dataclass(frozen=True, repr=False)
@@ -222,8 +222,7 @@ class Comparison(ResultTable[Side]):
         lines = [self.destination, *([repr(self.verdict)] if self.dry_run else []), self._title]
         for each in self.sides:
             lines.append(
-                f"  {each.rule}: audience '{each.audience}', {counted_in_words(each.people, 'person')}, "
-                f"{_matched(each)}"
+                f"  {each.rule}: audience '{each.audience}', {pluralize(each.people, 'person')}, {_matched(each)}"
             )
         return "\n".join([*lines, self.conclusion])
 
@@ -240,7 +239,7 @@ class Comparison(ResultTable[Side]):
     def _title(self) -> str:
         if self.obstacle is not None:
             return f"Normalizations of '{self.segment}'"
-        people = counted_in_words(self.differing, "person")
+        people = pluralize(self.differing, "person")
         return f"Normalizations of '{self.segment}': the hash of {people} depends on the rule"
 
     def _not_yet(self) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from ci_magics.activation.connections.services import Services, open_services
 from ci_magics.advice import NAME, Do, Opt, advise
-from ci_magics.display.numbers import counted
+from ci_magics.display.numbers import format_count
 from ci_magics.errors import ConnectionSetupError, nearest_name
 from ci_magics.microsoft.advertising import Account, User
 from ci_magics.workspace.models import Connection
@@ -180,7 +180,7 @@ def _listed(accounts: Mapping[str, Account], nearest: str | None) -> str:
     ordered = sorted(accounts.values(), key=lambda each: each.id != nearest)
     shown = [f"{each.id} ({each.name}, customer {each.customer_id})" for each in ordered[:_MOST_LISTED]]
     more = len(ordered) - len(shown)
-    return ", ".join(shown) + (f" and {counted(more)} more" if more else "")
+    return ", ".join(shown) + (f" and {format_count(more)} more" if more else "")
 
 
 def _unseen(connection: Connection) -> ConnectionSetupError:

@@ -20,7 +20,7 @@ from ci_magics.activation.connections.sign_in import (
 )
 from ci_magics.advice import Do, advise
 from ci_magics.discretion import person_name
-from ci_magics.display.numbers import agreeing, counted_in_words
+from ci_magics.display.numbers import inflect, pluralize
 from ci_magics.errors import ArgumentError, ConnectionSetupError, nearest_name
 from ci_magics.microsoft import signin
 from ci_magics.microsoft.signin import FLOWS
@@ -130,8 +130,7 @@ def choose_account(workspace: Workspace, name: str, number: int, show: Show) -> 
         )
     if not 1 <= number <= len(known):
         raise ArgumentError(
-            f"There is no account {number}; {counted_in_words(len(known), 'account')} "
-            f"{agreeing(len(known), 'is')} signed in.",
+            f"There is no account {number}; {pluralize(len(known), 'account')} {inflect(len(known), 'is')} signed in.",
             advise("See them: ", Do("connections.accounts", name), "."),
             code="no_account",
         )

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from ci_magics.advice import NAME, Do, Opt, Placeholder, advise
 from ci_magics.clock import present
-from ci_magics.display.numbers import counted_in_words
+from ci_magics.display.numbers import pluralize
 from ci_magics.errors import ConnectionSetupError, SignInError, SignInUnreachableError, WorkspaceError
 from ci_magics.microsoft import signin
 from ci_magics.microsoft.endpoints import Endpoints
@@ -287,7 +287,7 @@ def _only_one(wanted: SignInFor, app: Any, *, ask: bool) -> str | None:
     accounts = signin.signed_in(app)
     if len(accounts) > 1 and not (ask and can_ask()):
         raise SignInError(
-            f"{counted_in_words(len(accounts), 'account', 'is')} signed in, and none was chosen for '{wanted.name}'.",
+            f"{pluralize(len(accounts), 'account', 'is')} signed in, and none was chosen for '{wanted.name}'.",
             advise(
                 "See them with ",
                 Do("connections.accounts", wanted.name),

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from ci_magics.activation.connections.emulator_process import settle_emulator
 from ci_magics.activation.erasure.person import HASHES, Person, find_person
-from ci_magics.activation.erasure.removal import TakenOut, require_no_open_run, take_out
+from ci_magics.activation.erasure.removal import RemovalResult, remove_from_audience, require_no_open_run
 from ci_magics.activation.retention import forget_finished
 from ci_magics.activation.segments.kept_counts import keep_counts
 from ci_magics.display.displayable import Displayable
@@ -40,7 +40,7 @@ class Forgotten(Displayable):
         Whether the stored data is erased. False while the person may still be in an audience.
     """
 
-    audiences: tuple[TakenOut, ...]
+    audiences: tuple[RemovalResult, ...]
     segments: tuple[str, ...]
     erased: bool
 
@@ -107,7 +107,7 @@ def forget(
     person = find_person(workspace, key=key, key_column=key_column, sha256=sha256, address=address)
     workspace.forgotten.add(list(person.hashes))
     require_no_open_run(workspace, person)
-    audiences = tuple(take_out(workspace, record, person, show) for record in list(workspace.audiences))
+    audiences = tuple(remove_from_audience(workspace, record, person, show) for record in list(workspace.audiences))
     done = all(each.done for each in audiences)
     segments = erase(workspace, person) if done else ()
     if any(each.environment == "emulator" for each in audiences):

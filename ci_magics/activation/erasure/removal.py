@@ -26,7 +26,7 @@ _BLOCK = 1_000_000
 
 
 @dataclass(frozen=True)
-class TakenOut:
+class RemovalResult:
     """Result for one audience.
 
     Parameters
@@ -49,7 +49,9 @@ class TakenOut:
         return f"audience '{self.audience}' ({self.environment}, account {self.account}): {self.message}"
 
 
-def take_out(workspace: Workspace, record: AudienceRecord, person: Person, show: Callable[[str], None]) -> TakenOut:
+def remove_from_audience(
+    workspace: Workspace, record: AudienceRecord, person: Person, show: Callable[[str], None]
+) -> RemovalResult:
     """Send Remove for all hashes of a person that an audience may hold. An error becomes part of the result.
 
     Parameters
@@ -65,10 +67,10 @@ def take_out(workspace: Workspace, record: AudienceRecord, person: Person, show:
     """
     done, message = True, "removed"
     try:
-        message = _taken_out(workspace, record, person, show)
+        message = _remove(workspace, record, person, show)
     except CiError as error:
         done, message = False, str(error)
-    return TakenOut(record.environment, record.account_id, record.name, done, message)
+    return RemovalResult(record.environment, record.account_id, record.name, done, message)
 
 
 def require_no_open_run(workspace: Workspace, person: Person) -> None:
@@ -98,7 +100,7 @@ def require_no_open_run(workspace: Workspace, person: Person) -> None:
             )
 
 
-def _taken_out(workspace: Workspace, record: AudienceRecord, person: Person, show: Callable[[str], None]) -> str:
+def _remove(workspace: Workspace, record: AudienceRecord, person: Person, show: Callable[[str], None]) -> str:
     connection = _connection_to(workspace, record)
     require_consents(connection)
     services = open_services(workspace, connection, show=show, account_id=record.account_id)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from ci_magics.activation.connections.connection_operations import sign_out
 from ci_magics.activation.exports.saving import connection_of, detach_export
 from ci_magics.advice import Do, Opt, advise
-from ci_magics.display.numbers import counted_in_words
+from ci_magics.display.numbers import pluralize
 from ci_magics.errors import ArgumentError, ConnectionSetupError, ExportRefusedError, NotFoundError, quoted_list
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.export_models import Export
@@ -33,7 +33,7 @@ def remove_export(workspace: Workspace, names: Sequence[str], *, keep_ledger: bo
             workspace.ledgers.remove(audience.id)
             workspace.audiences.remove(audience.id)
             forgotten.append(
-                f"What was sent to the audience '{audience.name}' ({counted_in_words(audience.members, 'hash')}) is "
+                f"What was sent to the audience '{audience.name}' ({pluralize(audience.members, 'hash')}) is "
                 "forgotten; the audience keeps them."
             )
         workspace.audit.note(
@@ -133,7 +133,7 @@ def _choices(connection: Connection, using: list[Export], wanted: str | Mapping[
     if open_names:
         raise ConnectionSetupError(
             f"The connection '{connection.name}' is used by "
-            f"{counted_in_words(len(open_names), 'export')}: {quoted_list(open_names)}.",
+            f"{pluralize(len(open_names), 'export')}: {quoted_list(open_names)}.",
             advise(
                 "Choose what happens to them: ",
                 Do("connections.remove", connection.name, exports="detach"),

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from ci_magics.activation.connections.permission import RightEndedError
 from ci_magics.activation.exports.pipeline import chosen_segments, send_export
 from ci_magics.activation.exports.saving import connection_of, document_of
-from ci_magics.activation.notifications.state_changes import tell_of_run
+from ci_magics.activation.notifications.state_changes import notify_of_run
 from ci_magics.activation.progress import Progress, Reporter, silent
 from ci_magics.activation.run import Run
 from ci_magics.activation.runs.resume import load_run, resume_run
@@ -300,7 +300,7 @@ def _close(workspace: Workspace, entry: ExportRun, show: Show) -> None:
     """Record the result of a run, and send a notification if the state of the export changed."""
     workspace.export_runs.put(entry)
     (as_it_stands,) = workspace.export_runs.where(id=entry.id)
-    tell_of_run(workspace, with_members(workspace, as_it_stands), show)
+    notify_of_run(workspace, with_members(workspace, as_it_stands), show)
 
 
 def with_members(workspace: Workspace, entry: ExportRun) -> ExportRun:

@@ -14,7 +14,7 @@ from ci_magics.activation.plans.export_options import ExportOptions
 from ci_magics.activation.segments.stored_segment import StoredSegment
 from ci_magics.advice import CONNECTION, Do
 from ci_magics.clock import present
-from ci_magics.display.numbers import counted, counted_in_words
+from ci_magics.display.numbers import format_count, pluralize
 from ci_magics.matching.covered_segments import LARGEST_ORIGINAL
 from ci_magics.workspace.access import Verb, not_shared, require
 from ci_magics.workspace.export_models import Export
@@ -243,7 +243,7 @@ def _warn_of_size(stored: Sequence[StoredSegment], show: Callable[[str], None]) 
     for each in stored:
         if each.record.rows > LARGEST_ORIGINAL:
             show(
-                f"The segment '{each.record.name}' has {counted_in_words(each.record.rows, 'profile')}: "
+                f"The segment '{each.record.name}' has {pluralize(each.record.rows, 'profile')}: "
                 f"fine here, but Customer "
-                f"Insights itself exports at most {counted(LARGEST_ORIGINAL)}."
+                f"Insights itself exports at most {format_count(LARGEST_ORIGINAL)}."
             )

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ci_magics.activation.connections.keyring_secrets import remembered
 from ci_magics.advice import worded
 from ci_magics.discretion import kept, without_people
-from ci_magics.display.numbers import agreeing, counted, counted_in_words
+from ci_magics.display.numbers import format_count, inflect, pluralize
 from ci_magics.errors import CiError, without_addresses
 from ci_magics.microsoft.unreachable import Adapter, cause_of
 from ci_magics.workspace.export_models import ExportRun, Refresh
@@ -139,12 +139,12 @@ def news_of_export(entry: ExportRun, state: str, before: ExportRun | None) -> Ne
     }
     texts = {
         FAILED: entry.reason,
-        REJECTS: f"{counted(entry.rejected)} of {counted_in_words(entry.accepted + entry.rejected, 'hash')} "
-        f"{agreeing(entry.rejected, 'was')} refused.",
-        SHRANK: f"They hold {counted_in_words(entry.members, 'member')}, "
-        f"{counted(before.members if before else 0)} before.",
-        WELL: f"{counted_in_words(entry.accepted, 'hash', 'was')} accepted, its audiences hold "
-        f"{counted_in_words(entry.members, 'member')}.",
+        REJECTS: f"{format_count(entry.rejected)} of {pluralize(entry.accepted + entry.rejected, 'hash')} "
+        f"{inflect(entry.rejected, 'was')} refused.",
+        SHRANK: f"They hold {pluralize(entry.members, 'member')}, "
+        f"{format_count(before.members if before else 0)} before.",
+        WELL: f"{pluralize(entry.accepted, 'hash', 'was')} accepted, its audiences hold "
+        f"{pluralize(entry.members, 'member')}.",
     }
     facts = {
         "export": name,

@@ -41,7 +41,7 @@ def set_notification_limits(workspace: Workspace, limits: Limits) -> None:
     workspace.audit.note(Verb.SET_NOTIFICATIONS, _NAME, **limits.model_dump())
 
 
-def tell_of_run(workspace: Workspace, entry: ExportRun, show: Show) -> None:
+def notify_of_run(workspace: Workspace, entry: ExportRun, show: Show) -> None:
     """Notify people of a finished run if the state of its export changed.
 
     Parameters
@@ -60,7 +60,7 @@ def tell_of_run(workspace: Workspace, entry: ExportRun, show: Show) -> None:
         _tell(workspace, news_of_export(entry, state, before), entry.finished_at or entry.started_at, show)
 
 
-def tell_of_refresh(workspace: Workspace, record: Refresh, show: Show) -> None:
+def notify_of_refresh(workspace: Workspace, record: Refresh, show: Show) -> None:
     """Notify people of a refresh that failed as a whole, and of the first one that succeeds afterward.
 
     Parameters

@@ -66,7 +66,7 @@ def view_account(workspace: Workspace, connection: Connection) -> AccountView:
     impatient = SystemClock()
     impatient.stop()
     try:
-        services = open_services(workspace, connection, show=_unheard, clock=impatient, ask=False)
+        services = open_services(workspace, connection, show=_discard, clock=impatient, ask=False)
         if connection.environment == "emulator":
             records = tuple(each for each in records if each.directory == services.directory)
         audiences = services.advertising.audiences([each.audience_id for each in records]) if records else []
@@ -94,5 +94,5 @@ def against_account(numbers: SegmentCoverage, account: AccountView, normalizatio
     return replace(numbers, expected=expected, remark=remark)
 
 
-def _unheard(_sentence: str) -> None:
+def _discard(_sentence: str) -> None:
     """Discard a sentence; a preview shows no sign-in messages."""

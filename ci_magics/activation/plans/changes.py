@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from ci_magics.activation.plans.export_options import ExportOptions
 from ci_magics.activation.plans.target import NEVER, Target
-from ci_magics.display.numbers import counted_in_words
+from ci_magics.display.numbers import pluralize
 from ci_magics.matching.hash_list import NOTHING, HashList, Scratch
 from ci_magics.matching.hash_sets import combined, shared
 from ci_magics.matching.hashes import within, without
@@ -147,6 +147,6 @@ def renewal_of(target: Target, now: datetime) -> str:
     ends = (
         "Microsoft drops people after 180 days without activity"
         if limit == RENEW_AFTER
-        else f"members leave the list after {counted_in_words(days, 'day')}"
+        else f"members leave the list after {pluralize(days, 'day')}"
     )
     return f"Everybody is sent again: the last full send {when}, and {ends}."

@@ -12,7 +12,7 @@ from ci_magics.activation.plans.target import Target
 from ci_magics.activation.segments.consent_decision import Decision
 from ci_magics.activation.segments.stored_segment import StoredSegment
 from ci_magics.advice import Advice, Do, Opt, advise, joined
-from ci_magics.display.numbers import agreeing, counted, counted_in_words
+from ci_magics.display.numbers import format_count, inflect, pluralize
 from ci_magics.errors import ExportRefusedError
 from ci_magics.matching.counting import Counted
 from ci_magics.matching.coverage import cover_one
@@ -114,7 +114,7 @@ def require_disjoint(changes: Changes) -> None:
     both = shared(changes.adds, changes.removes)
     if both:
         raise ExportRefusedError(
-            f"{counted_in_words(both, 'hash')} would be added and removed in the same run, so nothing was sent.",
+            f"{pluralize(both, 'hash')} would be added and removed in the same run, so nothing was sent.",
             "Plan it again; if it stays, please report it.",
             code="add_and_remove",
         )
@@ -155,7 +155,7 @@ def _about_segment(name: str, numbers: SegmentCoverage, options: ExportOptions) 
             ),
         )
     elif not numbers.sendable and not options.allow_empty:
-        reasons = ", ".join(f"{counted(count)} {reason}" for reason, count in numbers.reasons.items() if count)
+        reasons = ", ".join(f"{format_count(count)} {reason}" for reason, count in numbers.reasons.items() if count)
         cannot = "may be sent" if numbers.valid else "has a valid e-mail address"
         yield Guard(
             "nothing_sendable",
@@ -166,8 +166,8 @@ def _about_segment(name: str, numbers: SegmentCoverage, options: ExportOptions) 
         yield Guard(
             "mixed_hashes",
             f"The e-mail column of the segment '{name}' mixes addresses and hashes "
-            f"({counted(numbers.prehashed)} of {counted_in_words(numbers.valid, 'value')} "
-            f"{agreeing(numbers.prehashed, 'is')} hashed), whose rule is not known.",
+            f"({format_count(numbers.prehashed)} of {pluralize(numbers.valid, 'value')} "
+            f"{inflect(numbers.prehashed, 'is')} hashed), whose rule is not known.",
             advise("Send both with ", Opt("allow_mixed", True), "."),
         )
 
@@ -257,7 +257,7 @@ def _about_size(name: str, target: Target, options: ExportOptions, changes: Chan
     if options.mode in ("mirror", "replace") and changes.wanted and leaving * 2 > before and not options.allow_shrink:
         yield Guard(
             "shrinks",
-            f"{counted(leaving)} of {counted_in_words(before, 'member')} would leave the audience '{target.name}', "
+            f"{format_count(leaving)} of {pluralize(before, 'member')} would leave the audience '{target.name}', "
             "more than half.",
             advise(
                 "Check the segment, and what consents and ",
@@ -282,7 +282,7 @@ def _about_size(name: str, target: Target, options: ExportOptions, changes: Chan
 
 
 def _days(days: int) -> str:
-    return "forever" if days == -1 else counted_in_words(days, "day")
+    return "forever" if days == -1 else pluralize(days, "day")
 
 
 def known_from_counts(
@@ -301,14 +301,16 @@ def known_from_counts(
     options
         The options of the export; the mode and the audience are used.
     """
-    name, hashes = numbers.name, counted_in_words(numbers.hashes, "hash")
+    name, hashes = numbers.name, pluralize(numbers.hashes, "hash")
     audiences = workspace.audiences.where(environment=connection.environment, account_id=connection.account_id)
     account = AccountView(tuple(audiences))
     record = None if options.audience is not None else account.of_segment(name)
     if record is None:
         known = f"'{name}' has {hashes} to send."
     else:
-        known = f"'{name}' has {hashes} to send, and its audience held {counted(record.members)} after the last run."
+        known = (
+            f"'{name}' has {hashes} to send, and its audience held {format_count(record.members)} after the last run."
+        )
         if options.mode == "mirror" and record.members > numbers.hashes:
-            known = f"{known} At least {counted(record.members - numbers.hashes)} would be removed."
+            known = f"{known} At least {format_count(record.members - numbers.hashes)} would be removed."
     return Guard("known_from_counts", known, f"{_EXACTLY} {numbers.remark}", stops=False)

@@ -12,7 +12,7 @@ from ci_magics.activation.plans.ledger import outdated, sent_to
 from ci_magics.activation.plans.planner import Work
 from ci_magics.activation.plans.target import version_now
 from ci_magics.activation.plans.verdict import Finding, Verdict, finding_of
-from ci_magics.display.numbers import counted_in_words
+from ci_magics.display.numbers import pluralize
 from ci_magics.microsoft.advertising import MAX_ITEMS
 from ci_magics.microsoft.upload_file import rows_per_file
 from ci_magics.segmentation.consent.document import NOT_KNOWN, SegmentConsent
@@ -185,7 +185,7 @@ def require_current(
         raise outdated(changed)
 
 
-def require_unmoved(workspace: Workspace, works: Sequence[Work]) -> None:
+def require_current_ledgers(workspace: Workspace, works: Sequence[Work]) -> None:
     """Reject audiences that another run has sent to since they were looked up, because their ledgers are outdated.
 
     Parameters
@@ -261,8 +261,8 @@ def _sends(work: Work, options: ExportOptions) -> str:
     if work.transport == "none":
         return "nothing"
     if work.transport == "apply":
-        return counted_in_words(-(-adds // MAX_ITEMS) + -(-removes // MAX_ITEMS), "call")
+        return pluralize(-(-adds // MAX_ITEMS) + -(-removes // MAX_ITEMS), "call")
     rows = rows_per_file(work.environment)
     files = max(-(-adds // rows) + -(-removes // rows), 1)
     note = ", the list is short until the last is done" if options.mode == "replace" and files > 1 else ""
-    return f"{counted_in_words(files, 'file')}{note}"
+    return f"{pluralize(files, 'file')}{note}"

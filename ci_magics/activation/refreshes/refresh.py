@@ -14,7 +14,7 @@ from ci_magics.activation.exports.due import Due, due_exports, system_due_at
 from ci_magics.activation.exports.heartbeats import REFRESH_LOCK
 from ci_magics.activation.exports.saved_runs import BY_SYSTEM, Show, run_one
 from ci_magics.activation.exports.saving import connection_of
-from ci_magics.activation.notifications.state_changes import tell_of_refresh
+from ci_magics.activation.notifications.state_changes import notify_of_refresh
 from ci_magics.activation.refreshes.notebook_execution import execute_notebook
 from ci_magics.activation.segments.dependents import in_order, stale_since
 from ci_magics.activation.segments.refreshes import Allowed, SegmentRefresh, refresh_segments
@@ -216,7 +216,7 @@ def refresh(
     allowed = Allowed(_known(workspace, allow_empty), _known(workspace, allow_shrink))
     if due_only and notebook is None and not anything_due(workspace, clock.now()):
         return RefreshReport(replace(_new(workspace, BY_SCHEDULER, None, clock.now()), status=COMPLETED))
-    with _alone(workspace) as send_heartbeat:
+    with _refresh_lock(workspace) as send_heartbeat:
         now = clock.now()
         record = _new(workspace, BY_SCHEDULER if due_only else BY_COMMAND, notebook, now)
         workspace.refreshes.put(record)
@@ -384,7 +384,7 @@ def _end(workspace: Workspace, record: Refresh, status: str, show: Show, clock: 
     ended = replace(record, status=status, finished_at=clock.now())
     workspace.refreshes.put(ended)
     if status != CANCELED:
-        tell_of_refresh(workspace, ended, show)
+        notify_of_refresh(workspace, ended, show)
     workspace.audit.note(
         Verb.REFRESH_ALL,
         ended.name,
@@ -401,7 +401,7 @@ def _plain(result: SegmentRefresh) -> dict[str, object]:
 
 
 @contextmanager
-def _alone(workspace: Workspace) -> Iterator[Callable[[], None]]:
+def _refresh_lock(workspace: Workspace) -> Iterator[Callable[[], None]]:
     """Hold the refresh lock of the workspace while the block runs; yields a function that renews it."""
 
     def busy(holder: Holder) -> ExportRefusedError:

@@ -44,7 +44,7 @@ def ensure_record(workspace: Workspace, journal: Journal, now: datetime) -> Audi
         return found[0]
     was_created = any(step.kind == "create" for step in journal.steps())
     if was_created:
-        _forget_predecessors(workspace, push)
+        _delete_replaced_records(workspace, push)
     record = AudienceRecord(
         id=str(uuid.uuid4()),
         environment=push.environment,
@@ -211,7 +211,7 @@ def _runs_of(positions: list[int]) -> Iterator[tuple[int, int]]:
         yield int(run[0]), int(run[-1]) + 1
 
 
-def _forget_predecessors(workspace: Workspace, push: PushRecord) -> None:
+def _delete_replaced_records(workspace: Workspace, push: PushRecord) -> None:
     """Delete the records of earlier audiences that this one replaces because they no longer exist."""
     for earlier in workspace.audiences.where(
         environment=push.environment, account_id=push.account_id, segment_name=push.segment_name, chosen=False

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ci_magics.activation.plans.ledger import Ledger, LedgerLostError, Part, after, read_ledger
 from ci_magics.activation.runs.journal import Journal
 from ci_magics.activation.runs.spool import Reasons
-from ci_magics.display.numbers import counted, counted_in_words
+from ci_magics.display.numbers import format_count, pluralize
 from ci_magics.errors import ExportRefusedError, ServiceError, WorkspaceError
 from ci_magics.matching.hash_sets import bits_for
 from ci_magics.matching.hashes import EMPTY, Hashes, by_prefix, without
@@ -208,11 +208,11 @@ class KnownMembers:
 
     def __str__(self) -> str:
         if self.at_most is None:
-            known = f"at least {counted_in_words(self.at_least, 'member')}"
+            known = f"at least {pluralize(self.at_least, 'member')}"
             return known if self.at_least else "an unknown number of members"
         if self.at_most > self.at_least:
-            return f"between {counted(self.at_least)} and {counted_in_words(self.at_most, 'member')}"
-        return counted_in_words(self.at_least, "member")
+            return f"between {format_count(self.at_least)} and {pluralize(self.at_most, 'member')}"
+        return pluralize(self.at_least, "member")
 
 
 def known_members(workspace: Workspace, record: AudienceRecord) -> KnownMembers:

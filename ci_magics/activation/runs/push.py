@@ -69,12 +69,12 @@ class Pushed:
     error: CiError | None
 
 
-def push_audience(desk: RunContext, push: PushRecord) -> Pushed:
+def push_audience(context: RunContext, push: PushRecord) -> Pushed:
     """Carry out the rest of a push; a transient error leaves it unfinished.
 
     Parameters
     ----------
-    desk
+    context
         The dependencies of the run.
     push
         The push.
@@ -84,12 +84,12 @@ def push_audience(desk: RunContext, push: PushRecord) -> Pushed:
     RightEndedError
         The database no longer lets the current user record the result; the reason for the stop is recorded.
     """
-    journal = Journal(desk.workspace, push, desk.owner)
+    journal = Journal(context.workspace, push, context.owner)
     # If the process ended right after a rejection, the journal has it: send nothing more, as that process would have.
     error: CiError | None = refusal_in(journal)
     if error is None:
         try:
-            _send(desk, journal)
+            _send(context, journal)
         except (LockLostError, AccessError) as caught:
             error = _right_ended(journal)
             if error is None and isinstance(caught, LockLostError):
@@ -102,11 +102,11 @@ def push_audience(desk: RunContext, push: PushRecord) -> Pushed:
     if isinstance(error, RightEndedError) and journal.stop(error.stored()):
         raise error
     try:
-        return _settle(desk, journal, error)
+        return _settle(context, journal, error)
     except WorkspaceError as lost:
         if lost.code != SPOOL_LOST:
             raise
-        return _give_up(desk.workspace, push, lost)
+        return _give_up(context.workspace, push, lost)
 
 
 def state_of(workspace: Workspace, push: PushRecord, status: str, message: str) -> AudienceResult:
@@ -126,7 +126,7 @@ def state_of(workspace: Workspace, push: PushRecord, status: str, message: str) 
     try:
         result = result_of(push, read_outcome(Journal(workspace, push)), members_so_far(workspace, push), None)
     except WorkspaceError:
-        result = _by_the_journal(workspace, push)
+        result = _result_from_journal(workspace, push)
     return replace(result, status=status, message=message)
 
 
@@ -155,23 +155,23 @@ def _right_ended(journal: Journal) -> RightEndedError | None:
     return None
 
 
-def _send(desk: RunContext, journal: Journal) -> None:
+def _send(context: RunContext, journal: Journal) -> None:
     journal.require_permission()
-    ensure_audience(journal, desk.services, desk.report)
-    ensure_record(desk.workspace, journal, desk.services.conversation.clock.now())
+    ensure_audience(journal, context.services, context.report)
+    ensure_record(context.workspace, journal, context.services.conversation.clock.now())
     send = send_calls if journal.push.transport == "apply" else send_files
-    send(journal, desk.services, desk.report)
+    send(journal, context.services, context.report)
 
 
-def _settle(desk: RunContext, journal: Journal, error: CiError | None) -> Pushed:
+def _settle(context: RunContext, journal: Journal, error: CiError | None) -> Pushed:
     """Finish the push, unless a transient error stopped it."""
-    workspace, push = desk.workspace, journal.push
+    workspace, push = context.workspace, journal.push
     if isinstance(error, WorkspaceError) and error.code == SPOOL_LOST:
         return _give_up(workspace, push, error)
     if error is not None and not is_final(error):
         result = result_of(push, read_outcome(journal), members_so_far(workspace, push), error)
         return Pushed(push, replace(result, status=FAILED), error)
-    now = desk.services.conversation.clock.now()
+    now = context.services.conversation.clock.now()
     result = finish_push(workspace, journal, _record(workspace, push), error, now)
     return Pushed(replace(push, finished=True), result, error)
 
@@ -181,11 +181,11 @@ def _give_up(workspace: Workspace, push: PushRecord, error: CiError) -> Pushed:
     record = _record(workspace, push)
     if record is not None:
         workspace.audiences.change(lambda now: replace(now, owned=False), id=record.id)
-    result = replace(_by_the_journal(workspace, push), status=FAILED, message=error.stored())
+    result = replace(_result_from_journal(workspace, push), status=FAILED, message=error.stored())
     return Pushed(replace(push, finished=True), result, error)
 
 
-def _by_the_journal(workspace: Workspace, push: PushRecord) -> AudienceResult:
+def _result_from_journal(workspace: Workspace, push: PushRecord) -> AudienceResult:
     """Return the result from the journal alone, for a push whose files cannot be read."""
     counts = counts_so_far(push, workspace.steps.where(push_id=push.id))
     result = AudienceResult(push.segment_name, push.audience_name, push.audience_id, FAILED)

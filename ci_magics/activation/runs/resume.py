@@ -21,7 +21,7 @@ from ci_magics.activation.runs.push import RunContext, members_so_far, push_audi
 from ci_magics.activation.runs.spool import Spool, read_rejected
 from ci_magics.advice import Do, advise, joined
 from ci_magics.clock import Clock, WaitStoppedError
-from ci_magics.display.numbers import agreeing, counted, counted_in_words
+from ci_magics.display.numbers import format_count, inflect, pluralize
 from ci_magics.display.output import announce
 from ci_magics.errors import CiError, ExportRefusedError, ExportStoppedError, not_found
 from ci_magics.workspace.access import Verb, require
@@ -76,7 +76,7 @@ def resume_run(
     _require_same_environment(connection, pushes)
     with workspace.locks.holding(record.id) as held:
         for push in pushes:
-            _lock_again(held, push)
+            _take_lock_again(held, push)
         record = find_run(workspace, record.id)
         if record.finished_at is not None:  # race: another process finished it before we had the locks
             return load_run(workspace, record)
@@ -185,12 +185,12 @@ def _rejected(workspace: Workspace, record: RunRecord) -> pa.Table:
     return pa.concat_tables(tables, promote_options="default") if tables else rejected_table([])
 
 
-def carry_on(desk: RunContext, record: RunRecord) -> Run:
+def carry_on(context: RunContext, record: RunRecord) -> Run:
     """Carry out the rest of a run, audience by audience, and return the run.
 
     Parameters
     ----------
-    desk
+    context
         The dependencies of the run.
     record
         The record of the run.
@@ -202,22 +202,22 @@ def carry_on(desk: RunContext, record: RunRecord) -> Run:
     CiError
         No audience was completed; this is the error of the first.
     """
-    workspace = desk.workspace
-    now = desk.services.conversation.clock.now
+    workspace = context.workspace
+    now = context.services.conversation.clock.now
     workspace.runs.put(record)  # it runs again: the reason of an earlier stop no longer applies
     errors: list[CiError] = []
     pushes = workspace.pushes.where(run_id=record.id)
     for push in pushes:
         if push.finished:
             continue
-        if push.environment == "emulator" and push.directory not in ("", desk.services.directory):
+        if push.environment == "emulator" and push.directory not in ("", context.services.directory):
             # Its audiences ended with it; a new emulator knows none of the ids.
             record = _given_up(workspace, record, push, "The emulator that it was sent to has ended.", now())
             continue
         try:
-            pushed = push_audience(desk, push)
+            pushed = push_audience(context, push)
         except (KeyboardInterrupt, WaitStoppedError):
-            raise _stopped_by_person(workspace, record, now()) from None
+            raise _stopped_by_user(workspace, record, now()) from None
         except LockLostError:
             raise
         except RightEndedError as error:
@@ -308,7 +308,7 @@ def _given_up(workspace: Workspace, record: RunRecord, push: PushRecord, why: st
     return _note(workspace, record, replace(push, finished=True), state_of(workspace, push, CANCELED, why), now)
 
 
-def _stopped_by_person(workspace: Workspace, record: RunRecord, now: datetime) -> ExportStoppedError:
+def _stopped_by_user(workspace: Workspace, record: RunRecord, now: datetime) -> ExportStoppedError:
     """Record the progress of a run that the user stopped, and return the error that says how to resume it."""
     for push in workspace.pushes.where(run_id=record.id, finished=False):
         record = _note(workspace, record, push, state_of(workspace, push, CANCELED, "Stopped."), now)
@@ -335,10 +335,10 @@ def _progress(record: RunRecord) -> str:
     results = [AudienceResult.from_document(each) for each in record.results]
     accepted = sum(each.accepted for each in results)
     total = sum(each.accepted + each.rejected + each.unknown + each.unsent for each in results)
-    return f"{counted(accepted)} of {counted_in_words(total, 'hash')} {agreeing(accepted, 'was')} accepted"
+    return f"{format_count(accepted)} of {pluralize(total, 'hash')} {inflect(accepted, 'was')} accepted"
 
 
-def _lock_again(held: HeldLocks, push: PushRecord) -> None:
+def _take_lock_again(held: HeldLocks, push: PushRecord) -> None:
     for name in lock_names_of_push(push):
         held.require(name, lambda holder: concurrent(push.audience_name, holder).refusal())
 

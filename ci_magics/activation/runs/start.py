@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from ci_magics.activation.connections.consents import require_consents
 from ci_magics.activation.plans.guards import Guard, require_disjoint
-from ci_magics.activation.plans.plan_document import PlanDocument, require_current, require_unmoved
+from ci_magics.activation.plans.plan_document import PlanDocument, require_current, require_current_ledgers
 from ci_magics.activation.plans.planner import Work
 from ci_magics.activation.plans.verdict import Finding, finding_of
 from ci_magics.activation.retention import forget_old
@@ -32,7 +32,7 @@ _OVERRIDES = ("ignore_consent", "allow_empty", "allow_shrink", "allow_mixed")
 
 
 def start_run(
-    desk: RunContext,
+    context: RunContext,
     document: PlanDocument,
     connection: Connection,
     works: Sequence[Work],
@@ -43,7 +43,7 @@ def start_run(
 
     Parameters
     ----------
-    desk
+    context
         The dependencies of the run.
     document, works
         The plan, and the data needed to carry it out.
@@ -63,10 +63,10 @@ def start_run(
     CiError
         No audience was completed. If some were, the run's results have the errors of the others.
     """
-    workspace = desk.workspace
+    workspace = context.workspace
     require(workspace, Verb.RUN_EXPORT, connection)
     require_consents(workspace.connections[connection.name])
-    now = desk.services.conversation.clock.now()
+    now = context.services.conversation.clock.now()
     forget_old(workspace, now)
     with workspace.locks.holding(run_id) as held:
         # Take the locks before the checks: what is checked below can't change until the run ends.
@@ -75,7 +75,7 @@ def start_run(
             # With the locks held, check whether another run changed an audience since it was looked up: a guard that is
             # based on old facts must not be the reason.
             if all(each.code != CONCURRENT for each in stopped.values()):
-                require_unmoved(workspace, works)
+                require_current_ledgers(workspace, works)
             raise next(iter(stopped.values())).refusal()
         going = {number: work for number, work in enumerate(works) if number not in stopped}
         for work in going.values():
@@ -85,13 +85,13 @@ def start_run(
         old = _older_than_a_day(workspace, works, now) | dict(as_of)
         results = [_at_first(work, stopped.get(number), old) for number, work in enumerate(works)]
         record = begin_run(
-            workspace, document, going, results, run_id=held.run_id, directory=desk.services.directory, now=now
+            workspace, document, going, results, run_id=held.run_id, directory=context.services.directory, now=now
         )
         _note_start(workspace, document, record)
-        return carry_on(desk, record)
+        return carry_on(context, record)
 
 
-def foresee(workspace: Workspace, document: PlanDocument, works: Sequence[Work]) -> tuple[list[Finding], int]:
+def check_in_advance(workspace: Workspace, document: PlanDocument, works: Sequence[Work]) -> tuple[list[Finding], int]:
     """Return what `start_run` would refuse now, in the order in which it would; takes no locks.
 
     Parameters
@@ -112,7 +112,7 @@ def foresee(workspace: Workspace, document: PlanDocument, works: Sequence[Work])
     busy: set[str] = set()
     taken: set[str] = set()
     for work in works:
-        holder = _living_holder(workspace, work)
+        holder = _live_holder(workspace, work)
         stops = [each for each in work.guards if each.stops]
         if holder is not None:
             # A run in progress is reported as the holder of the lock, not as unfinished.
@@ -132,7 +132,7 @@ def foresee(workspace: Workspace, document: PlanDocument, works: Sequence[Work])
     return [*findings, *warnings], stopped
 
 
-def _living_holder(workspace: Workspace, work: Work) -> Holder | None:
+def _live_holder(workspace: Workspace, work: Work) -> Holder | None:
     holders = (workspace.locks.holder(name) for name in work.locks)
     return next((each for each in holders if each is not None and each.is_alive), None)
 

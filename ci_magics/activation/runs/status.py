@@ -11,7 +11,7 @@ from ci_magics.activation.runs.outcome import known_members, open_push
 from ci_magics.advice import Do, advise
 from ci_magics.display.displayable import plain
 from ci_magics.display.html_table import table
-from ci_magics.display.numbers import counted, counted_in_words
+from ci_magics.display.numbers import format_count, pluralize
 from ci_magics.display.output import announce
 from ci_magics.display.result_table import Column, ResultTable, frame_only
 from ci_magics.errors import CiError, not_found
@@ -62,8 +62,8 @@ class AudienceStatus:
     def sent(self) -> str:
         """How many hashes the audience holds, in words."""
         if self.members_at_most is None or self.members_at_most <= self.members:
-            return counted(self.members)
-        return f"{counted(self.members)} to {counted(self.members_at_most)}"
+            return format_count(self.members)
+        return f"{format_count(self.members)} to {format_count(self.members_at_most)}"
 
     @property
     def match_rate(self) -> float | None:
@@ -79,7 +79,7 @@ class AudienceStatus:
             return _PENDING
         share = f" ({self.match_rate:.1%} of what was sent)" if self.match_rate is not None else ""
         invented = ", invented by the emulator" if self.destination.startswith("EMULATOR") else ""
-        return f"{counted(self.search_size)}{share}{invented}"
+        return f"{format_count(self.search_size)}{share}{invented}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -138,17 +138,17 @@ class Status(ResultTable[AudienceStatus]):
         return f"{super()._table_html()}{runs}"
 
     def _stored_data(self) -> str:
-        earlier = f", and {counted_in_words(self.earlier_profiles, 'profile')} of earlier versions of segments"
+        earlier = f", and {pluralize(self.earlier_profiles, 'profile')} of earlier versions of segments"
         return (
-            f"ci-magics {self.version}; {counted_in_words(self.stored_hashes, 'hash', 'is')} stored in the workspace"
+            f"ci-magics {self.version}; {pluralize(self.stored_hashes, 'hash', 'is')} stored in the workspace"
             f"{earlier if self.earlier_profiles else ''}: they are personal data."
         )
 
 
 def _run_line(run: RunRecord) -> str:
     """Return the status and counts of a run and, if it was interrupted, how to finish it."""
-    counts = [f"{counted(run.total(word))} {word}" for word in ("accepted", "rejected")]
-    counts += [f"{counted(run.total('unknown'))} unknown"] if run.total("unknown") else []
+    counts = [f"{format_count(run.total(word))} {word}" for word in ("accepted", "rejected")]
+    counts += [f"{format_count(run.total('unknown'))} unknown"] if run.total("unknown") else []
     old = sorted({each["as_of"] for each in run.results if each.get("as_of")})
     counts += [f"sent as of {' and '.join(old)}"] if old else []
     line = f"run {run.name} of {run.started_at:%Y-%m-%d %H:%M} UTC: {run.status}, {', '.join(counts)}"

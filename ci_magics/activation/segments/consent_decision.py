@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from ci_magics.activation.segments.consents import consent_of, counted_consent, remember, remembered
 from ci_magics.activation.segments.stored_segment import StoredSegment
 from ci_magics.advice import Advice, Opt, advise, joined
-from ci_magics.display.numbers import counted, counted_in_words
+from ci_magics.display.numbers import format_count, pluralize
 from ci_magics.errors import SegmentError, nearest_name
 from ci_magics.matching.consents import ConsentPolicy, CountedConsent
 from ci_magics.segmentation.columns import list_columns
@@ -87,8 +87,8 @@ class Decision:
                 advise("Select its key or its consent column too, or use ", Opt("ignore_consent", True), "."),
             )
         found = (
-            f"By {list_columns(list(known.columns))}, {counted_in_words(known.refused, 'person')} refused marketing, "
-            f"{counted(known.unknown)} gave no answer, and {counted(known.consented)} agreed."
+            f"By {list_columns(list(known.columns))}, {pluralize(known.refused, 'person')} refused marketing, "
+            f"{format_count(known.unknown)} gave no answer, and {format_count(known.consented)} agreed."
         )
         consent, everybody = Opt("consent", known.columns[0]), Opt("ignore_consent", True)
         return found, advise("Send only those who agreed with ", consent, ", or everybody with ", everybody, ".")

@@ -141,7 +141,7 @@ def remember(workspace: Workspace, sources: Sequence[str], choice: ConsentChoice
             workspace.consent_choices.put(made(earlier, source))
 
 
-def old_reading(workspace: Workspace, record: SegmentRecord) -> ConsentReading | None:
+def early_consent_reading(workspace: Workspace, record: SegmentRecord) -> ConsentReading | None:
     """Return how to read consent states from an early snapshot, which holds the consent columns; None for a newer one.
 
     Parameters
@@ -190,7 +190,7 @@ def profile_schema(workspace: Workspace, record: SegmentRecord) -> pa.Schema:
         The segment.
     """
     schema = workspace.snapshots.schema(record.id)
-    reading = old_reading(workspace, record)
+    reading = early_consent_reading(workspace, record)
     if reading is None:
         return schema
     kept = [each for each in schema if each.name not in reading.needed]
@@ -209,7 +209,7 @@ def profile_batches(workspace: Workspace, record: SegmentRecord, columns: Sequen
     columns
         Names of the columns.
     """
-    return state_batches(workspace.snapshots, record.id, old_reading(workspace, record), columns)
+    return state_batches(workspace.snapshots, record.id, early_consent_reading(workspace, record), columns)
 
 
 def state_batches(

@@ -11,7 +11,7 @@ import duckdb
 from pydantic import BaseModel, ConfigDict
 
 from ci_magics.errors import names_somebody
-from ci_magics.kept_address import kept_address, opens_its_own
+from ci_magics.kept_address import has_own_creator, kept_address
 from ci_magics.segmentation.consent.document import ConsentChoice
 from ci_magics.segmentation.rules.rule import Rule
 from ci_magics.segmentation.segment import FOUND
@@ -121,7 +121,7 @@ def _define(frame: Any, wanted: SegmentRequest) -> Definition | str:
     if odd is not None:
         return f"the value of ${odd} cannot be stored"
     if wanted.database is not None:
-        if isinstance(wanted.database, duckdb.DuckDBPyConnection) or opens_its_own(wanted.database):
+        if isinstance(wanted.database, duckdb.DuckDBPyConnection) or has_own_creator(wanted.database):
             return "it reads a connection of a notebook"
         address = kept_address(wanted.database)
         return Definition(kind="database", source=frame, parameters=values, database=address, **asked)

@@ -167,7 +167,7 @@ def require_no_cycle(
     SegmentError
         The segment would depend on itself; the error names the segments in the cycle.
     """
-    _refuse(name, _path_back(workspace, name, [name], _used(rule, source, frames)))
+    _refuse(name, _find_cycle(workspace, name, [name], _used(rule, source, frames)))
 
 
 def require_no_cycle_of(workspace: Workspace, record: SegmentRecord) -> None:
@@ -185,7 +185,7 @@ def require_no_cycle_of(workspace: Workspace, record: SegmentRecord) -> None:
     SegmentError
         The segment would depend on itself; the error names the segments in the cycle.
     """
-    _refuse(record.name, _path_back(workspace, record.name, [record.name], _used_by(record)))
+    _refuse(record.name, _find_cycle(workspace, record.name, [record.name], _used_by(record)))
 
 
 def _refuse(name: str, path: list[str] | None) -> None:
@@ -199,7 +199,7 @@ def _refuse(name: str, path: list[str] | None) -> None:
     )
 
 
-def _path_back(workspace: Workspace, name: str, so_far: list[str], used: Iterable[str]) -> list[str] | None:
+def _find_cycle(workspace: Workspace, name: str, so_far: list[str], used: Iterable[str]) -> list[str] | None:
     """Return the cycle from a segment back to itself, as a list of names, or None."""
     for each in used:
         if each == name:
@@ -207,7 +207,7 @@ def _path_back(workspace: Workspace, name: str, so_far: list[str], used: Iterabl
         record = workspace.segments.get(each)
         if record is None or each in so_far:
             continue
-        path = _path_back(workspace, name, [*so_far, each], _used_by(record))
+        path = _find_cycle(workspace, name, [*so_far, each], _used_by(record))
         if path is not None:
             return path
     return None

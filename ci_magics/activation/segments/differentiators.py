@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from ci_magics.activation.segments.key_set import KeySet, key_sets
 from ci_magics.activation.segments.stored_segment import stored_segment
-from ci_magics.display.numbers import Share, counted, counted_in_words
+from ci_magics.display.numbers import Share, format_count, pluralize
 from ci_magics.display.result_table import Column, ResultTable, frame_only
 from ci_magics.errors import SegmentError
 from ci_magics.matching.drawing import Picture, as_image
@@ -148,13 +148,13 @@ class Differentiators(ResultTable[Differentiator]):
     def _notes(self) -> tuple[str]:
         parts = ["Ordered by the difference of the two shares."]
         if len(self.lines) > _SHOWN:
-            parts.append(f"{counted(len(self.lines) - _SHOWN)} more: see to_frame().")
+            parts.append(f"{format_count(len(self.lines) - _SHOWN)} more: see to_frame().")
         if (self.first_found, self.second_found) != (self.first_size, self.second_size):
-            found = f"{counted(self.first_found)} of {counted_in_words(self.first_size, 'profile')}"
-            other = f"{counted(self.second_found)} of {counted_in_words(self.second_size, 'profile')}"
+            found = f"{format_count(self.first_found)} of {pluralize(self.first_size, 'profile')}"
+            other = f"{format_count(self.second_found)} of {pluralize(self.second_size, 'profile')}"
             parts.append(f"The frame has {found}, and {other}.")
         if self.left_out:
-            parts.append(f"{counted_in_words(self.left_out, 'other column', 'was')} not compared: use columns=[...].")
+            parts.append(f"{pluralize(self.left_out, 'other column', 'was')} not compared: use columns=[...].")
         return (" ".join(parts),)
 
     def _picture(self) -> Picture:
@@ -251,7 +251,7 @@ def _require_one_row_each(rows: Rows, key: str) -> None:
     _empty, repeated = repetition(rows, key)
     if repeated:
         raise SegmentError(
-            f"The key column {key} has {counted_in_words(repeated, 'repeated value')} in the frame, so profiles would "
+            f"The key column {key} has {pluralize(repeated, 'repeated value')} in the frame, so profiles would "
             "count twice.",
             "Give a frame with one row for each profile, for example with drop_duplicates() or GROUP BY.",
             code="key_not_unique",

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from ci_magics.activation.segments.consents import (
     consent_of,
-    old_reading,
+    early_consent_reading,
     profile_batches,
     profile_schema,
     with_few_words,
@@ -91,7 +91,7 @@ def _write_states(workspace: Workspace, record: SegmentRecord) -> StateCounter:
     """Replace the consent columns by states, unless that is done already, and return the counts of the states."""
     files, schema = workspace.snapshots, profile_schema(workspace, record)
     forgotten = workspace.forgotten.marks()
-    is_written = old_reading(workspace, record) is None
+    is_written = early_consent_reading(workspace, record) is None
     states = StateCounter()
     batches = (with_few_words(batch, states) for batch in profile_batches(workspace, record, schema.names))
     if is_written:

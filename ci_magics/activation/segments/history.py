@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from ci_magics.clock import present
-from ci_magics.display.numbers import counted, counted_in_words
+from ci_magics.display.numbers import format_count, pluralize
 from ci_magics.display.result_table import Column, ResultTable, as_minute
 from ci_magics.matching.drawing import Picture, as_image
 from ci_magics.workspace.models import SegmentCount, SegmentRecord
@@ -64,12 +64,12 @@ class SegmentHistory(ResultTable[tuple[datetime, int]]):
         return {"segment": self.segment, "profiles": [count for _moment, count in self.counts]}
 
     def __repr__(self) -> str:
-        last = counted_in_words(self.counts[-1][1], "profile") if self.counts else "no profiles"
+        last = pluralize(self.counts[-1][1], "profile") if self.counts else "no profiles"
         return f"Segment '{self.segment}': {last} {self.sparkline}"
 
     def _picture(self) -> Picture:
         values = [count for _moment, count in self._shown_rows] or [0]
-        times = counted_in_words(len(values), "count")
+        times = pluralize(len(values), "count")
         values = values * 2 if len(values) == 1 else values  # a line, because a single point is invisible
         low, span = min(values), max(max(values) - min(values), 1)
         step = _WIDTH / (len(values) - 1)
@@ -77,7 +77,7 @@ class SegmentHistory(ResultTable[tuple[datetime, int]]):
             f"{index * step:.1f},{_HEIGHT - 4 - (value - low) / span * (_HEIGHT - 8):.1f}"
             for index, value in enumerate(values)
         )
-        alt = f"{self.segment}: from {counted(values[0])} to {counted_in_words(values[-1], 'profile')} in {times}."
+        alt = f"{self.segment}: from {format_count(values[0])} to {pluralize(values[-1], 'profile')} in {times}."
         svg = (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" '
             f'height="{_HEIGHT}" role="img"><title>{html.escape(alt)}</title>'

@@ -235,7 +235,7 @@ def refresh_segment(
     definition = Definition.model_validate(record.definition["source"])
     changed = definition.model_copy(update={field: value for field, value in changes.items() if value})
     try:
-        return _made_again(workspace, name, changed, replacing, show)
+        return _recreate(workspace, name, changed, replacing, show)
     except SegmentError as error:
         if error.code in _ENCODING_CODES:
             raise SegmentError(
@@ -256,7 +256,7 @@ def refresh_segment(
         ) from None
 
 
-def _made_again(
+def _recreate(
     workspace: Workspace, name: str, kept: Definition, replacing: Replacing, show: Callable[[str], None]
 ) -> Segment:
     read_again: Any = kept.source

@@ -8,7 +8,7 @@ from typing import Annotated
 from ci_magics.activation.segments.key_set import key_sets
 from ci_magics.activation.segments.stored_segment import stored_segment
 from ci_magics.display.html_table import table
-from ci_magics.display.numbers import Share, counted
+from ci_magics.display.numbers import Share, format_count
 from ci_magics.display.result_table import Column, ResultTable, frame_only
 from ci_magics.grammar.operation import operation
 from ci_magics.grammar.shared import SEGMENT
@@ -90,7 +90,7 @@ class Overlap(ResultTable[OverlapPart]):
         return self.shared / self.either if self.either else 0.0
 
     def __repr__(self) -> str:
-        parts = ", ".join(f"{counted(each.profiles)} {each.part}" for each in self._rows)
+        parts = ", ".join(f"{format_count(each.profiles)} {each.part}" for each in self._rows)
         return f"Overlap of '{self.first}' and '{self.second}': {parts}; Jaccard {self.jaccard:.3f}"
 
     @property

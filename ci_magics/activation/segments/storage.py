@@ -17,7 +17,7 @@ from ci_magics.activation.segments.kept_counts import keep_counts
 from ci_magics.activation.segments.versions import DELETED, REFRESHED, REPLACED, end_version
 from ci_magics.advice import Do, Opt, advise
 from ci_magics.clock import present
-from ci_magics.display.numbers import counted, counted_in_words
+from ci_magics.display.numbers import format_count, pluralize
 from ci_magics.errors import SegmentError, without_people
 from ci_magics.matching.streaming import ProfileStream
 from ci_magics.segmentation.consent.document import StateCounter
@@ -79,7 +79,7 @@ def keep_segment(
         profiles.
     """
     replacing = replacing or Replacing()
-    seen = (_Seen if passing.ordered else _SeenInAnyOrder)(segment)
+    seen = (_Seen if passing.ordered else _UnorderedFingerprint)(segment)
     workspace.snapshots.write_parts(segment.id, passing.schema, map(seen.noted, passing.batches()))
     segment = replace(segment, rows=seen.rows, consent=segment.consent.with_counts(seen.states))
     record = SegmentRecord(
@@ -113,8 +113,8 @@ def keep_segment(
         workspace.snapshots.remove(each)
     if earlier is not None:
         show(
-            f"The segment '{segment.name}' was replaced: {counted_in_words(earlier.rows, 'profile')} before, "
-            f"{counted(segment.rows)} now."
+            f"The segment '{segment.name}' was replaced: {pluralize(earlier.rows, 'profile')} before, "
+            f"{format_count(segment.rows)} now."
         )
     elif not segment.rows and (hints := replacing.hints()):
         show(f"No profile is in the segment '{segment.name}'. {' '.join(hints)}")
@@ -172,7 +172,7 @@ def _require_not_lost(earlier: SegmentRecord, made: SegmentRecord, replacing: Re
         hints = " ".join(replacing.hints())
         raise SegmentError(
             f"No profiles would be left in the segment '{made.name}' of "
-            f"{counted_in_words(earlier.rows, 'profile')}, so it stays as it "
+            f"{pluralize(earlier.rows, 'profile')}, so it stays as it "
             f"was. {hints}".strip(),
             advise("If it should be empty, run ", *_allowing("allow_empty", made, replacing), "."),
             code="segment_empty",
@@ -180,7 +180,7 @@ def _require_not_lost(earlier: SegmentRecord, made: SegmentRecord, replacing: Re
     if made.rows and not replacing.allow_shrink:
         hints = " ".join(replacing.hints())
         raise SegmentError(
-            f"Only {counted(made.rows)} of {counted_in_words(earlier.rows, 'profile')} would be left in the segment "
+            f"Only {format_count(made.rows)} of {pluralize(earlier.rows, 'profile')} would be left in the segment "
             f"'{made.name}', less than half, so it was not changed. {hints}".strip(),
             advise("If that is right, run ", *_allowing("allow_shrink", made, replacing), "."),
             code="segment_shrinks",
@@ -235,7 +235,7 @@ class _Seen:
         self._mark.update(batch.serialize())
 
 
-class _SeenInAnyOrder(_Seen):
+class _UnorderedFingerprint(_Seen):
     """The same for a source with no stable row order: the fingerprint is a sum over the rows."""
 
     def __init__(self, segment: Segment) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from ci_magics.activation.segments.consents import consent_of, old_reading, state_batches
+from ci_magics.activation.segments.consents import consent_of, early_consent_reading, state_batches
 from ci_magics.activation.segments.early_snapshots import without_raw_consents
 from ci_magics.advice import NAME, Do, Placeholder, advise
 from ci_magics.discreet import discreet_methods
@@ -183,7 +183,7 @@ def stored_record(workspace: Workspace, record: SegmentRecord) -> StoredSegment:
     if not workspace.may_read_keys:
         return StoredSegment(record, Matched(HiddenProfiles(record.rows), record.domains, record.examples))
     record = without_raw_consents(workspace, record)
-    rows, reading = workspace.snapshots.rows(record.id), old_reading(workspace, record)
+    rows, reading = workspace.snapshots.rows(record.id), early_consent_reading(workspace, record)
     profiles = StoredProfiles(workspace.snapshots, record.id, rows, reading=reading)
     return StoredSegment(record, Matched(profiles, record.domains, record.examples))
 

@@ -18,7 +18,7 @@ from ci_magics.activation.segments.history import note_count
 from ci_magics.advice import Do, Placeholder, advise
 from ci_magics.clock import present
 from ci_magics.display.displayable import Displayable, plain
-from ci_magics.display.numbers import counted, counted_in_words
+from ci_magics.display.numbers import format_count, pluralize
 from ci_magics.display.result_table import Column, ResultList, as_day, as_minute, frame_only
 from ci_magics.errors import NotFoundError, SegmentError, not_found, quoted_list
 from ci_magics.workspace.access import Verb, may, require
@@ -130,7 +130,7 @@ class Deleted(Displayable):
         return {name: plain(getattr(self, name)) for name in names}
 
     def __repr__(self) -> str:
-        sentences = [f"Segment '{self.segment}' was deleted: {counted_in_words(self.profiles, 'profile')}."]
+        sentences = [f"Segment '{self.segment}' was deleted: {pluralize(self.profiles, 'profile')}."]
         if self.audiences:
             sentences.append(f"Its audiences keep their members: {quoted_list(self.audiences)}.")
         if self.segments:
@@ -322,7 +322,7 @@ def _exchange(
 
     def work(database: SqlConnection) -> None:
         if not workspace.segments.rows_in(database, lock=True, id=current.id):
-            raise _changed_meanwhile(current.name)
+            raise _concurrent_change(current.name)
         workspace.versions.remove_in(database, version.id)
         workspace.segments.replace_in(database, current.id, restored)
         end_version(workspace, database, current, reason)
@@ -332,8 +332,8 @@ def _exchange(
     excluded = " They are excluded from every export." if restored.suppresses else ""
     back = Do("segments.redo" if reason == UNDONE else "segments.undo", restored.name)
     show(
-        f"The segment '{restored.name}' has {counted_in_words(restored.rows, 'profile')} again, "
-        f"{counted(current.rows)} before."
+        f"The segment '{restored.name}' has {pluralize(restored.rows, 'profile')} again, "
+        f"{format_count(current.rows)} before."
         f"{excluded} Go back: {back}."
     )
     return restored
@@ -358,13 +358,13 @@ def _restore_deleted(workspace: Workspace, name: str, show: Callable[[str], None
 
     def work(database: SqlConnection) -> None:
         if workspace.segments.rows_in(database, lock=True, name=name):
-            raise _changed_meanwhile(name)
+            raise _concurrent_change(name)
         workspace.versions.remove_in(database, version.id)
         workspace.segments.put_in(database, restored)
 
     workspace.change(work)
     _note(workspace, restored, undeleted=True)
-    show(f"The segment '{name}' is back with {counted_in_words(restored.rows, 'profile')}.{excluded}")
+    show(f"The segment '{name}' is back with {pluralize(restored.rows, 'profile')}.{excluded}")
     return restored
 
 
@@ -416,13 +416,13 @@ def _no_version(workspace: Workspace, name: str, which: str) -> SegmentError:
         advise(
             "See the stored versions: ",
             Do("segments.versions", name),
-            f". Versions stay for {counted_in_words(retention_days(), 'day')}.",
+            f". Versions stay for {pluralize(retention_days(), 'day')}.",
         ),
         code="no_version",
     )
 
 
-def _changed_meanwhile(name: str) -> SegmentError:
+def _concurrent_change(name: str) -> SegmentError:
     return SegmentError(
         f"The segment '{name}' was changed elsewhere at this moment.", "Try again.", code="changed_meanwhile"
     )

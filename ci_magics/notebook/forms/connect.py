@@ -6,7 +6,7 @@ import html
 from typing import ClassVar
 
 from ci_magics.activation.connections.connection_operations import sign_in_again
-from ci_magics.display.numbers import counted_in_words
+from ci_magics.display.numbers import pluralize
 from ci_magics.errors import ArgumentError, CiError
 from ci_magics.microsoft.signin_prompt import SignInPrompt
 from ci_magics.notebook.forms.code_text import Code
@@ -80,7 +80,7 @@ class ConnectForm(Form):
         """
         found = self._typed.sign_in(self._fields.arguments()).accounts
         if found:
-            self.say(f"You may use {counted_in_words(len(found), 'account')}: choose one.")
+            self.say(f"You may use {pluralize(len(found), 'account')}: choose one.")
         else:
             self.say("You have access to no account. Ask the administrator of an account for access.", "error")
         return list(found)
@@ -149,7 +149,7 @@ class ConnectForm(Form):
         self.sign_in_button = button("Sign in again", "sign-in-again", self._sign_in_clicked)
         self.withdraw_button = button("Withdraw consents", "withdraw", self._withdraw_clicked)
         fields = self._fields
-        self.lay_out(
+        self.set_layout(
             fields.existing, fields.name, fields.environment, fields.address, self.accounts_button,
             fields.accounts, fields.customer, fields.account, self.account_view, fields.share, fields.consents,
             fields.flow, fields.client_id, fields.tenant, fields.token,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import ci_magics as ci
-from ci_magics.display.numbers import counted, counted_in_words
+from ci_magics.display.numbers import format_count, pluralize
 from ci_magics.errors import ArgumentError
 from ci_magics.matching.coverage import Coverage
 from ci_magics.matching.normalize import NORMALIZATIONS
@@ -42,7 +42,7 @@ class CoverageForm(Form):
         self.view = page("coverage")
         self.keep_button = button("Keep as receipt", "keep", self._keep_clicked, hint="Write it below, to stay")
         self._live = Live(self, self._count, moment)
-        self.lay_out(
+        self.set_layout(
             self.segments, self.connection, self.normalization, row(self.keep_button, self.code_button),
             self.status, self.code_view, self.view,
         )  # fmt: skip
@@ -53,9 +53,7 @@ class CoverageForm(Form):
     def refresh(self) -> None:
         """Reload segments and connections."""
         records = list(self.workspace.segments)
-        self.segments.options = [
-            (f"{each.name} ({counted_in_words(each.rows, 'profile')})", each.name) for each in records
-        ]
+        self.segments.options = [(f"{each.name} ({pluralize(each.rows, 'profile')})", each.name) for each in records]
         offer(self.connection, [_NOWHERE, *((each.name, each.name) for each in self.workspace.connections)])
         self._changed()
         if not records:
@@ -121,5 +119,8 @@ class CoverageForm(Form):
 
 
 def _sentence(coverage: Coverage) -> str:
-    parts = [f"{each.name}: {counted(each.sendable)} of {counted(each.rows)} can be sent" for each in coverage.segments]
+    parts = [
+        f"{each.name}: {format_count(each.sendable)} of {format_count(each.rows)} can be sent"
+        for each in coverage.segments
+    ]
     return f"{'; '.join(parts)} ({coverage.normalization})."

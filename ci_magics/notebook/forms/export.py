@@ -11,7 +11,7 @@ from ci_magics.activation.plan import Plan
 from ci_magics.activation.run import Run
 from ci_magics.activation.runs.resume import resume_run
 from ci_magics.clock import SystemClock
-from ci_magics.display.numbers import counted_in_words
+from ci_magics.display.numbers import pluralize
 from ci_magics.errors import ArgumentError, CiError
 from ci_magics.notebook.forms.code_text import Code
 from ci_magics.notebook.forms.export_choices import ALL_PROFILES, ExportChoices
@@ -161,7 +161,7 @@ class ExportForm(Form):
         return saved
 
     def named(self) -> dict[str, Any]:
-        """Return what replaces each option in a sentence; see `in_form`."""
+        """Return what replaces each option in a sentence; see `in_words_of_form`."""
         if not self.fields:  # during __init__
             return {}
         return {
@@ -178,7 +178,7 @@ class ExportForm(Form):
         """Query the account's Customer Match lists and offer them."""
         names = self.choices.look_up_audiences(self.say)
         found = (
-            f"{counted_in_words(len(names), 'list')}: type or choose one."
+            f"{pluralize(len(names), 'list')}: type or choose one."
             if names
             else "The account has no Customer Match list yet."
         )
@@ -204,7 +204,7 @@ class ExportForm(Form):
         reveal(self.more_button, self.choices.more, "More choices", "Fewer choices")
         self.plan_button = button("Show the plan", "show-plan", self._plan_clicked, hint="Sends nothing yet")
         choices = self.choices
-        self.lay_out(
+        self.set_layout(
             self.destination, self.resume_row, choices.connection, choices.segments, choices.email, choices.consent,
             choices.mode, self.more_button, choices.more, row(self.plan_button, self.code_button), self.plan_view,
             self.confirm, self.push_button, self.progress.box, self.result,

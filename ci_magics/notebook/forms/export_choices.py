@@ -12,7 +12,7 @@ import ci_magics as ci
 from ci_magics.activation.connections.services import open_services
 from ci_magics.activation.plan import Plan
 from ci_magics.activation.segments.consents import consent_of
-from ci_magics.display.numbers import counted_in_words
+from ci_magics.display.numbers import pluralize
 from ci_magics.errors import ArgumentError
 from ci_magics.grammar.operation import Parameter
 from ci_magics.notebook.forms.code_text import Code, code_of
@@ -181,7 +181,7 @@ class ExportChoices:
 
 def _segment_label(record: SegmentRecord) -> str:
     aside = "" if record.active else ", inactive"
-    return f"{record.name} ({counted_in_words(record.rows, 'profile')}{aside})"
+    return f"{record.name} ({pluralize(record.rows, 'profile')}{aside})"
 
 
 def _connection_label(connection: Any) -> str:

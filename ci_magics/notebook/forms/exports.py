@@ -10,7 +10,7 @@ from ci_magics.activation.exports.history import ExportHistory
 from ci_magics.activation.exports.listing import ExportLine
 from ci_magics.activation.run import Run
 from ci_magics.clock import SystemClock
-from ci_magics.display.numbers import agreeing, counted_in_words
+from ci_magics.display.numbers import inflect, pluralize
 from ci_magics.errors import ArgumentError
 from ci_magics.notebook.forms.code_text import Code, code_of
 from ci_magics.notebook.forms.exports_schedule import ScheduleFields
@@ -110,9 +110,9 @@ class ExportsForm(Form):
         self.progress.end()
         left = len(done.not_completed)
         sentence = (
-            f"{counted_in_words(len(done), 'export')} ran, {left} did not complete."
+            f"{pluralize(len(done), 'export')} ran, {left} did not complete."
             if left
-            else f"{counted_in_words(len(done), 'export')} ran."
+            else f"{pluralize(len(done), 'export')} ran."
         )
         self.receipts.add(sentence, done._repr_html_())
         self.say(sentence, "error" if left else "done")
@@ -124,7 +124,7 @@ class ExportsForm(Form):
         self._code = code_of("exports.show", [name], {})
         history = self._exports.history(name)
         self.details.value = self._exports.show(name)._repr_html_() + history._repr_html_()
-        self.say(f"{name}: {counted_in_words(len(history), 'run')}.")
+        self.say(f"{name}: {pluralize(len(history), 'run')}.")
 
     def set_schedule(self) -> None:
         """Set the typed schedule for the chosen export."""
@@ -193,7 +193,7 @@ class ExportsForm(Form):
             name="more",
         )
         reveal(self.more_button, more, "Schedule, copy, remove …", "Hide schedule, copy, remove")
-        self.lay_out(
+        self.set_layout(
             self.view.box, self.export,
             row(self.run_button, self.run_all_button, self.details_button, self.refresh_button, self.code_button),
             self.more_button, more, self.progress.box, self.status, self.code_view, self.details,
@@ -209,9 +209,7 @@ class ExportsForm(Form):
         shown = self.view.show(self._lines, self._notes)
         self.allow()
         if self._lines:
-            self.remark(
-                f"{len(shown)} of {counted_in_words(len(self._lines), 'export')} {agreeing(len(shown), 'is')} shown."
-            )
+            self.remark(f"{len(shown)} of {pluralize(len(self._lines), 'export')} {inflect(len(shown), 'is')} shown.")
 
     def _chosen_changed(self) -> None:
         self.details.value = ""

@@ -17,7 +17,7 @@ _JOINING = frozenset(
 )
 
 
-def in_form(sentence: str, fields: Mapping[str, Any]) -> str:
+def in_words_of_form(sentence: str, fields: Mapping[str, Any]) -> str:
     """Replace the options in a sentence by the form's fields.
 
     Parameters

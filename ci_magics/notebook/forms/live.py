@@ -37,7 +37,7 @@ class Live:
         self.cancel()
         mine = threading.Event()
         self._latest = mine
-        self._form.in_background(lambda: self._after_a_moment(mine))
+        self._form.in_background(lambda: self._run_after_delay(mine))
 
     def cancel(self) -> None:
         """Cancel the scheduled or running work."""
@@ -49,7 +49,7 @@ class Live:
         with self._one_at_a_time:
             self._work(lambda: False)
 
-    def _after_a_moment(self, given_up: threading.Event) -> None:
+    def _run_after_delay(self, given_up: threading.Event) -> None:
         if given_up.wait(self._moment):
             return
         with self._one_at_a_time:

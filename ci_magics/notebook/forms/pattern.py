@@ -15,7 +15,7 @@ from ci_magics.discretion import kept, without_people
 from ci_magics.errors import CiError
 from ci_magics.notebook.forms.code_text import Code, code_html
 from ci_magics.notebook.forms.fields import NOT_KEPT, Entry, Suggesting, button, no_choice, page, put, show
-from ci_magics.notebook.forms.in_form import in_form
+from ci_magics.notebook.forms.in_form import in_words_of_form
 from ci_magics.notebook.forms.in_page import STYLE, InPage
 from ci_magics.notebook.forms.receipts import Receipts
 from ci_magics.workspace.store import WorkspaceLike, store_of
@@ -102,10 +102,10 @@ class Form(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def worded(self, sentence: str) -> str:
         """Replace the options of a magic in a sentence by the form's fields."""
-        return in_form(sentence, self.named())
+        return in_words_of_form(sentence, self.named())
 
     def named(self) -> Mapping[str, Any]:
-        """Return what replaces each option, a field or words; see `in_form`."""
+        """Return what replaces each option, a field or words; see `in_words_of_form`."""
         return self.fields
 
     def remark(self, sentence: str) -> None:
@@ -118,7 +118,7 @@ class Form(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         """The shown sentence, as HTML."""
         return str(self.status.value)
 
-    def lay_out(self, *body: widgets.Widget) -> None:
+    def set_layout(self, *body: widgets.Widget) -> None:
         """Put fields and actions below the heading. Status line and code come last unless ``body`` contains them."""
         last = [each for each in (self.status, self.code_view) if each not in body]
         children = [self._heading, *body, *last]

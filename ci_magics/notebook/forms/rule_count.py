@@ -8,7 +8,7 @@ from typing import Any
 
 from ci_magics.activation.segments.algebra import profiles_of_segments, segment_of_segments
 from ci_magics.activation.segments.rule_context import context_for
-from ci_magics.display.numbers import agreeing, counted, counted_in_words
+from ci_magics.display.numbers import format_count, inflect, pluralize
 from ci_magics.errors import CiError
 from ci_magics.notebook.forms.fields import page
 from ci_magics.notebook.forms.live import Stopped
@@ -71,17 +71,15 @@ class RuleCount:
             return
         if stopped():
             return
-        part = f"{counted(self.chosen)} of " if requested is not None and source is not None else ""
-        text = part + counted_in_words(total if part else self.chosen, "profile")
+        part = f"{format_count(self.chosen)} of " if requested is not None and source is not None else ""
+        text = part + pluralize(total if part else self.chosen, "profile")
         self.view.value = f"<b>{text}</b>"
         for editor in editors():
             if stopped():
                 return
             node = editor.node()
-            editor.count.value = (
-                "" if node is None else counted_in_words(self._of(source, key, Rule(root=node)), "profile")
-            )
-        self._remark(f"{text} {agreeing(self.chosen, 'is')} in.")
+            editor.count.value = "" if node is None else pluralize(self._of(source, key, Rule(root=node)), "profile")
+        self._remark(f"{text} {inflect(self.chosen, 'is')} in.")
 
     def _of(self, source: SegmentSource | None, key: str | None, rule: Rule | None) -> int:
         if source is None:

@@ -7,7 +7,7 @@ import html
 from ci_magics.activation.progress import Progress
 from ci_magics.activation.run import Run
 from ci_magics.display.html_table import table
-from ci_magics.display.numbers import counted
+from ci_magics.display.numbers import format_count
 from ci_magics.workspace.statuses import COMPLETED
 
 _MOST = 20
@@ -20,10 +20,10 @@ def result_html(run: Run) -> str:
 
 def result_sentence(run: Run) -> str:
     """Return the result in one sentence."""
-    sentence = f"{run.status}: {counted(run.accepted)} accepted, {counted(run.rejected)} rejected"
-    unknown = f", {counted(run.unknown)} unknown" if run.unknown else ""
+    sentence = f"{run.status}: {format_count(run.accepted)} accepted, {format_count(run.rejected)} rejected"
+    unknown = f", {format_count(run.unknown)} unknown" if run.unknown else ""
     unchanged = sum(each.unchanged for each in run.results)
-    return f"{sentence}{unknown}{f', {counted(unchanged)} unchanged' if unchanged else ''}."
+    return f"{sentence}{unknown}{f', {format_count(unchanged)} unchanged' if unchanged else ''}."
 
 
 def result_kind(run: Run) -> str:
@@ -47,7 +47,7 @@ def rejected_html(run: Run) -> str:
         for each in frame.head(_MOST).itertuples()
     ]
     rest = len(frame) - len(rows)
-    more = f"<div>and {counted(rest)} more: {html.escape('run.rejected_rows()')}</div>" if rest > 0 else ""
+    more = f"<div>and {format_count(rest)} more: {html.escape('run.rejected_rows()')}</div>" if rest > 0 else ""
     return (
         table(
             ("Segment", "Key", "Code", "Reason"),

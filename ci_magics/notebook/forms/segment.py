@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ci_magics.activation.segments.versions import can_redo, can_undo
-from ci_magics.display.numbers import counted_in_words
+from ci_magics.display.numbers import pluralize
 from ci_magics.errors import CiError, SegmentError
 from ci_magics.notebook.forms.allowances import Allowances
 from ci_magics.notebook.forms.code_text import Code
@@ -150,8 +150,7 @@ class SegmentForm(Form):
         """
         self.segment = self._typed.save(lambda: self.rule)
         sentence = (
-            f"Segment '{self.segment.name}': {counted_in_words(self.segment.rows, 'profile')}, e-mail "
-            f"in {self.segment.email}."
+            f"Segment '{self.segment.name}': {pluralize(self.segment.rows, 'profile')}, e-mail in {self.segment.email}."
         )
         self.receipts.add(sentence, self.segment._repr_html_())
         self._offer_versions()
@@ -200,7 +199,7 @@ class SegmentForm(Form):
         self._rule_place = row(name="rule-place")
         self._rule_place.children = (self.builder.widget,)
         fields = self._fields
-        self.lay_out(
+        self.set_layout(
             fields.name, fields.source, fields.path, fields.encoding, fields.instance, fields.there,
             self.look_up_button, fields.email, fields.key, fields.consent, fields.consent_yes,
             self._rule_place, self.total,

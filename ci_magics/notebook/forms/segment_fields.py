@@ -8,7 +8,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from ci_magics.display.numbers import counted_in_words
+from ci_magics.display.numbers import pluralize
 from ci_magics.errors import ArgumentError
 from ci_magics.notebook.forms.fields import dropdown, entry, field_of, offer, show
 from ci_magics.notebook.forms.picker import Picker
@@ -145,7 +145,7 @@ class SegmentFields:
         for field in (self.email, self.key):
             show(field, source is not None)
         self._offer_consent(source)
-        self._offer_ways()
+        self._offer_routes()
 
     def _offer_consent(self, source: SegmentSource | None) -> None:
         """Offer the possible consent columns, starting with those found by name."""
@@ -176,7 +176,7 @@ class SegmentFields:
             "static": self.keep.value == "static" and self.source.value in (FILES, SEGMENTS),
         }
 
-    def _offer_ways(self) -> None:
+    def _offer_routes(self) -> None:
         snapshot = ("static: as it is now", "static")
         if self.source.value in (FILES, SEGMENTS):
             had_choice = len(self.keep.options) > 1
@@ -190,7 +190,7 @@ class SegmentFields:
 
 def _frame_label(name: str, frame: Any) -> str:
     rows = size_of(frame)
-    return name if rows is None else f"{name} ({counted_in_words(rows, 'row')})"
+    return name if rows is None else f"{name} ({pluralize(rows, 'row')})"
 
 
 def _not_a_path(typed: str) -> ArgumentError:

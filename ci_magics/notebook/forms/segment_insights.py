@@ -7,7 +7,7 @@ from collections.abc import Callable
 import ci_magics as ci
 from ci_magics.activation.segments.customer_insights.insights_segment import InsightsSegment
 from ci_magics.activation.segments.customer_insights.source import Insights
-from ci_magics.display.numbers import counted_in_words
+from ci_magics.display.numbers import pluralize
 from ci_magics.errors import ArgumentError
 from ci_magics.notebook.forms.code_text import Code, magic_line
 from ci_magics.notebook.forms.fields import offer
@@ -38,7 +38,7 @@ class InsightsChoice:
         """Query the segments of Customer Insights, and offer them with their member counts."""
         found = list(self._instance().segments())
         offer(self._fields.there, [(_label(each), each.name) for each in found])
-        self._show(f"{counted_in_words(len(found), 'segment')}: choose one.")
+        self._show(f"{pluralize(len(found), 'segment')}: choose one.")
         return [each.name for each in found]
 
     def segment(self) -> InsightsSegment:
@@ -80,6 +80,4 @@ class InsightsChoice:
 
 
 def _label(segment: InsightsSegment) -> str:
-    return (
-        segment.name if segment.members is None else f"{segment.name} ({counted_in_words(segment.members, 'member')})"
-    )
+    return segment.name if segment.members is None else f"{segment.name} ({pluralize(segment.members, 'member')})"

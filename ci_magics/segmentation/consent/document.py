@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ci_magics.advice import Advice, Opt, Placeholder, advise
 from ci_magics.discreet import discreet_methods
-from ci_magics.display.numbers import counted
+from ci_magics.display.numbers import format_count
 from ci_magics.segmentation.consent.columns import ConsentColumn, Sense, consent_column, consent_columns
 from ci_magics.segmentation.consent.reading import ConsentReading
 from ci_magics.segmentation.consent.values import AGREES, ASKED, REFUSES, SILENT, UNREADABLE
@@ -144,9 +144,8 @@ class SegmentConsent(BaseModel):
     def __str__(self) -> str:
         if not self.known:
             return "Consent not known: no column says who agreed"
-        numbers = (
-            f"{counted(self.consented)} consented, {counted(self.refused)} refused, {counted(self.unknown)} unknown"
-        )
+        consented, refused, unknown = map(format_count, (self.consented, self.refused, self.unknown))
+        numbers = f"{consented} consented, {refused} refused, {unknown} unknown"
         if not self.columns:
             return f"Consent not known: the source says who agreed, and these profiles were not found in it ({numbers})"
         return f"Consent by {self.origin}: {numbers}"
@@ -166,7 +165,7 @@ class SegmentConsent(BaseModel):
 
 def question(known: SegmentConsent) -> str:
     """Return a sentence that lists the unexplained values."""
-    values = ", ".join(f"'{value}' ({counted(count)})" for value, count in known.asked.items())
+    values = ", ".join(f"'{value}' ({format_count(count)})" for value, count in known.asked.items())
     return f"It is not known what these values of {', '.join(known.columns)} mean: {values}."
 
 

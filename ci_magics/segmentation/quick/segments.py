@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ci_magics.display.numbers import counted, counted_in_words
+from ci_magics.display.numbers import format_count, pluralize
 from ci_magics.display.result_table import Column, ResultTable
 from ci_magics.errors import SegmentError
 from ci_magics.segmentation.columns import require_column
@@ -105,7 +105,7 @@ class QuickSegments(ResultTable[QuickSegment]):
 
     @property
     def _title(self) -> str:
-        counts = f"{counted_in_words(self.profiles, 'profile')}, {counted(self.empty)} without a value"
+        counts = f"{pluralize(self.profiles, 'profile')}, {format_count(self.empty)} without a value"
         return f"Quick segments of {self.column}: {counts}"
 
     @property

@@ -6,7 +6,7 @@ import datetime as dt
 import math
 import re
 
-from ci_magics.display.numbers import counted
+from ci_magics.display.numbers import format_count
 from ci_magics.segmentation.rules.tree import MOST_DAYS
 from ci_magics.segmentation.rules.values import GREATEST, SMALLEST, Value, checked_value
 from ci_magics.segmentation.rules.words import STRUCTURE, Token, unreadable
@@ -82,7 +82,7 @@ def read_days(text: str, token: Token) -> int:
         days = int(written)
         if 1 <= days <= MOST_DAYS:
             return days
-    problem = f"a whole number of days from 1 to {counted(MOST_DAYS)} is expected, not {token}"
+    problem = f"a whole number of days from 1 to {format_count(MOST_DAYS)} is expected, not {token}"
     raise unreadable(text, token.start, problem, "Write it as: LastPurchase within the last 90 days.")
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ci_magics.display.numbers import counted
+from ci_magics.display.numbers import format_count
 from ci_magics.errors import SegmentError
 from ci_magics.segmentation.rules.values import Value
 
@@ -85,7 +85,7 @@ class Condition(_Document):
         if self.operator is Operator.MONTH and not _are_integers(self.values, 12):
             raise _wrong_values(self, "has months from 1 to 12")
         if self.operator is Operator.WITHIN_LAST and not _are_integers(self.values, MOST_DAYS):
-            raise _wrong_values(self, f"has a whole number of days from 1 to {counted(MOST_DAYS)}")
+            raise _wrong_values(self, f"has a whole number of days from 1 to {format_count(MOST_DAYS)}")
         if self.operator in FRAGMENTS and not isinstance(self.values[0], str):
             raise _wrong_values(self, "needs a text")
         if self.ignore_case and self.operator not in TEXTUAL:

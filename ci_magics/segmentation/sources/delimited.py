@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
-from ci_magics.display.numbers import counted_in_words
+from ci_magics.display.numbers import pluralize
 from ci_magics.errors import SegmentError, names_somebody
 from ci_magics.segmentation.sources.decoding import PIECE, Decoded, decoded
 from ci_magics.segmentation.sources.files import refuse
@@ -294,7 +294,7 @@ def _with_names(whole: Delimited, cells: Sequence[str]) -> Delimited:
         if len(filled) > 1:
             raise refuse(
                 path,
-                f"has {counted_in_words(len(filled), 'column')} with values and without a name",
+                f"has {pluralize(len(filled), 'column')} with values and without a name",
                 "Are the column names in the first row? Delete the lines above them.",
                 code="no_header",
             )
@@ -385,4 +385,4 @@ def _surveyed(file: Decoded, skipped: int, delimiter: str) -> _Survey:
 
 
 def _column_count(count: int) -> str:
-    return counted_in_words(count, "column name")
+    return pluralize(count, "column name")

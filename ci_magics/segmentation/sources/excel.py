@@ -20,7 +20,7 @@ from xml.etree import ElementTree as ET
 
 import pyarrow as pa
 
-from ci_magics.display.numbers import counted_in_words
+from ci_magics.display.numbers import pluralize
 from ci_magics.errors import SegmentError, names_somebody, nearest_name, quoted_list
 from ci_magics.segmentation.sources.files import refuse
 
@@ -250,7 +250,7 @@ def _with_names(
     if len(unnamed) > 1:
         raise refuse(
             path,
-            f"has {counted_in_words(len(unnamed), 'column')} with values and without a name in the sheet '{title}'",
+            f"has {pluralize(len(unnamed), 'column')} with values and without a name in the sheet '{title}'",
             "Are the column names in the first row, each in a cell of one column? Delete the rows above them.",
             "no_header",
         )

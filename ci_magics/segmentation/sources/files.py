@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ci_magics.advice import Advice
-from ci_magics.display.numbers import counted_in_words
+from ci_magics.display.numbers import pluralize
 from ci_magics.errors import ArgumentError, SegmentError
 
 _ENDINGS = r"parquet|pq|csv|tsv|tab|txt|jsonl|ndjson|json|xlsx|xlsm|xls|xlsb|ods"  # supported extensions
@@ -303,9 +303,7 @@ def _kind_in_zip(path: str) -> FileKind:
     if "content.xml" in names or any(each.startswith("xl/") for each in names):
         return FileKind.SHEET
     if len(names) != 1:
-        raise refuse(
-            path, f"is an archive of {counted_in_words(len(names), 'file')}", "Unpack it, and name the file to read."
-        )
+        raise refuse(path, f"is an archive of {pluralize(len(names), 'file')}", "Unpack it, and name the file to read.")
     return FileKind.LINES if _ending(names[0]) in ("jsonl", "ndjson", "json") else FileKind.DELIMITED
 
 

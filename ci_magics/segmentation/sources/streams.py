@@ -12,7 +12,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from ci_magics.errors import SegmentError
-from ci_magics.in_memory import IN_MEMORY, passes_by
+from ci_magics.in_memory import IN_MEMORY, is_streamable
 from ci_magics.segmentation.columns import PROFILES
 from ci_magics.segmentation.sources.exact import TEXT
 from ci_magics.segmentation.sources.files import Encoded, FileKind, FileSet, locate, refuse
@@ -188,7 +188,7 @@ def _lazy(frame: pl.LazyFrame) -> Rows:
     def read(columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         with reading("the frame"):
             chosen = frame.select(list(columns))
-            engine: Any = "streaming" if passes_by(chosen) else IN_MEMORY
+            engine: Any = "streaming" if is_streamable(chosen) else IN_MEMORY
             for part in chosen.collect_batches(chunk_size=BATCH, maintain_order=True, engine=engine):
                 yield from as_table(part).to_batches(max_chunksize=BATCH)
 

@@ -9,7 +9,7 @@ from contoso import NAME, calls, connect, export, fail, planned, segment
 
 import ci_magics as ci
 from ci_magics.activation.plans.account_view import AccountView, view_account
-from ci_magics.display.numbers import counted
+from ci_magics.display.numbers import format_count
 from ci_magics.matching.expected import Expected
 from ci_magics.workspace.store import Workspace
 
@@ -62,7 +62,7 @@ def test_expected_match_is_the_range_of_earlier_audiences(emulator: RunningEmula
     low, high = sorted((round(1_000 * sizes["Earlier 0"] / 400), round(1_000 * sizes["Earlier 1"] / 900)))
     assert numbers.expected == Expected(low, high, 2)
     assert 0 < low < high
-    assert counted(low) in ci.preview("All", to=NAME)._repr_mimebundle_()["text/html"]
+    assert format_count(low) in ci.preview("All", to=NAME)._repr_mimebundle_()["text/html"]
 
 
 def test_audience_without_a_size_is_not_used(emulator: RunningEmulator) -> None:

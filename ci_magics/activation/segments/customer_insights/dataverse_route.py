@@ -56,7 +56,7 @@ class DataverseRoute:
                 pieces = [ids[start : start + IDS_PER_CALL] for start in range(0, len(ids), IDS_PER_CALL)]
                 found = {row[ID]: row for rows in pool.map(self._profiles_of, pieces) for row in rows}
                 last = ids[-1] if ids else last
-                yield self._stretch(ids, found, {"members": page.next, "after": last} if page.next else {})
+                yield self._chunk_of_ids(ids, found, {"members": page.next, "after": last} if page.next else {})
 
     def _profiles_of(self, ids: Sequence[str]) -> list[_Row]:
         pages = self.dataverse.profiles_of(ids, self.columns.dataverse_names)
@@ -75,7 +75,7 @@ class DataverseRoute:
             ids = waiting.until(before if page.next else None)
             # Resume at the current page of memberships: its ids up to `after` are skipped, the rest still wait.
             at = {"profiles": page.next, "members": waiting.address, "after": waiting.after}
-            yield self._stretch(ids, found, at if page.next and not waiting.at_end else {})
+            yield self._chunk_of_ids(ids, found, at if page.next and not waiting.at_end else {})
             if waiting.at_end:
                 return
 
@@ -88,7 +88,7 @@ class DataverseRoute:
             raise _no_order()
         return [each for each in ids if each > last]
 
-    def _stretch(self, ids: Sequence[str], found: Mapping[str, _Row], position: dict[str, Any]) -> Chunk:
+    def _chunk_of_ids(self, ids: Sequence[str], found: Mapping[str, _Row], position: dict[str, Any]) -> Chunk:
         names = self.columns.dataverse_names
         rows = [found.get(each) or {ID: each} for each in ids]
         lagging = sum(each not in found for each in ids)

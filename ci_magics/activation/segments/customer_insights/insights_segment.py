@@ -12,7 +12,7 @@ from ci_magics.activation.segments.customer_insights.services import InsightsSer
 from ci_magics.advice import Opt, advise
 from ci_magics.clock import present
 from ci_magics.display.displayable import Displayable
-from ci_magics.display.numbers import counted_in_words
+from ci_magics.display.numbers import pluralize
 from ci_magics.display.result_table import Column, ResultList, as_minute
 from ci_magics.errors import ArgumentError, SegmentError
 from ci_magics.microsoft.dataverse import Dataverse
@@ -110,7 +110,7 @@ class InsightsSegment(Displayable):
             yield f"'{name}' was never refreshed in Customer Insights."
         else:
             days = ((now or present()) - self.refreshed).days
-            old = f", {counted_in_words(days, 'day')} ago" if days >= _OLD_DAYS else ""
+            old = f", {pluralize(days, 'day')} ago" if days >= _OLD_DAYS else ""
             yield f"'{name}' is as Customer Insights refreshed it, {self.refreshed:%Y-%m-%d %H:%M} UTC{old}."
         if self.failed:
             yield "Its last refresh failed; the members are those of the one before."
@@ -121,7 +121,7 @@ class InsightsSegment(Displayable):
             yield f"It is {self.segment.state} there, so it is no longer refreshed."
 
     def __repr__(self) -> str:
-        count = "members not counted" if self.members is None else counted_in_words(self.members, "member")
+        count = "members not counted" if self.members is None else pluralize(self.members, "member")
         lines = [f"{self.source.record.origin}", f"Segment '{self.segment.label}' ({self.name}): {count}"]
         return "\n".join([*lines, *self.freshness()])
 

@@ -75,7 +75,7 @@ def open_insights_services(
     is_emulated = source.environment == "emulator"
     emulated = emulator_url(workspace) if is_emulated else None
     locate = emulator_locator(workspace) if is_emulated else None
-    key = _emulators_key(workspace) if emulated else _subscription_key(source, show, ask=ask)
+    key = _key_of_emulator(workspace) if emulated else _subscription_key(source, show, ask=ask)
     endpoints = insights_endpoints(source.environment, emulated, locate, by_gateway=key is not None)
     tokens = _signed_in(workspace, source, endpoints, show, ask=ask)
     conversation = Conversation(insights_service(endpoints, key), tokens, clock=clock, on_wait=show)
@@ -125,7 +125,7 @@ def _keyring_name(source: InsightsRecord) -> str:
     return f"subscription key {source.id}"
 
 
-def _emulators_key(workspace: Workspace) -> str | None:
+def _key_of_emulator(workspace: Workspace) -> str | None:
     """Return the emulator's key; None if another process started the emulator and the environment has no key."""
     return os.environ.get(KEY_VARIABLE) or emulator_subscription_key(workspace)
 

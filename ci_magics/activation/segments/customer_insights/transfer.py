@@ -19,7 +19,7 @@ from ci_magics.activation.segments.customer_insights.routes import Chunk, RestRo
 from ci_magics.activation.segments.customer_insights.spool import Reading
 from ci_magics.advice import Opt, advise
 from ci_magics.clock import Clock
-from ci_magics.display.numbers import agreeing, counted, counted_in_words
+from ci_magics.display.numbers import format_count, inflect, pluralize
 from ci_magics.errors import CiError, NotFoundError, SegmentError
 from ci_magics.matching.matched import match_batch
 from ci_magics.matching.tally import Tally
@@ -220,7 +220,7 @@ def require_unchanged(reading: Reading, wanted: InsightsSegment, show: Callable[
         )
     if reading.state.lagging:
         show(
-            f"{counted_in_words(reading.state.lagging, 'member', 'has')} no profile yet: profiles lag "
+            f"{pluralize(reading.state.lagging, 'member', 'has')} no profile yet: profiles lag "
             f"behind memberships until the "
             "system refresh completes. They count as without an address."
         )
@@ -247,20 +247,20 @@ def require_count(reading: Reading, repeated: int, wanted: InsightsSegment, show
     """
     arrived, total = reading.state.rows - repeated, reading.state.total
     if repeated:
-        show(f"{counted_in_words(repeated, 'member')} came twice and {agreeing(repeated, 'is')} stored once.")
+        show(f"{pluralize(repeated, 'member')} came twice and {inflect(repeated, 'is')} stored once.")
     if (total is not None and arrived != total) or (not arrived and wanted.members):
         reading.clear()
         reported = total or wanted.members or 0
         raise SegmentError(
             f"Customer Insights said that '{wanted.segment.label}' has "
-            f"{counted_in_words(reported, 'member')}; {counted(arrived)} arrived.",
+            f"{pluralize(reported, 'member')}; {format_count(arrived)} arrived.",
             advise("Run it again, or read it by another route (", Opt("via"), "); nothing was changed."),
             code="members_missing",
         )
     if wanted.members is not None and arrived != wanted.members:
         show(
-            f"Customer Insights counted {counted_in_words(wanted.members, 'member')} when it refreshed the segment; "
-            f"{counted(arrived)} arrived."
+            f"Customer Insights counted {pluralize(wanted.members, 'member')} when it refreshed the segment; "
+            f"{format_count(arrived)} arrived."
         )
 
 
@@ -337,8 +337,8 @@ def read_members(reading: Reading, plan: ReadPlan, show: Callable[[str], None]) 
     except KeyboardInterrupt:
         raise SegmentError(
             f"Reading '{plan.wanted.segment.label}' was stopped after "
-            f"{counted_in_words(reading.state.pages, 'page')} and "
-            f"{counted_in_words(reading.state.rows, 'member')}.",
+            f"{pluralize(reading.state.pages, 'page')} and "
+            f"{pluralize(reading.state.rows, 'member')}.",
             "Run it again: it continues from there.",
             code="reading_stopped",
         ) from None
@@ -358,12 +358,12 @@ def _say(reading: Reading, plan: ReadPlan, show: Callable[[str], None]) -> None:
     members = plan.wanted.members or 0
     if reading.state.pages:
         show(
-            f"Going on with an earlier reading, after {counted(reading.state.pages)} pages and "
-            f"{counted_in_words(reading.state.rows, 'member')}."
+            f"Going on with an earlier reading, after {format_count(reading.state.pages)} pages and "
+            f"{pluralize(reading.state.rows, 'member')}."
         )
     elif plan.is_slow:
         show(
-            f"Page by page, {counted_in_words(members, 'member', 'takes')} about "
-            f"{counted_in_words(members // 10_000, 'minute')}: Customer "
+            f"Page by page, {pluralize(members, 'member', 'takes')} about "
+            f"{pluralize(members // 10_000, 'minute')}: Customer "
             f"Insights allows 100 calls of 100 members a minute. With {Opt('via', 'csv')} or dataverse it is quicker."
         )

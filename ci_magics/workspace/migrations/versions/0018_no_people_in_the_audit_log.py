@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy import JSON, Column, Integer, MetaData, String, Table
 
-from ci_magics.discretion import impersonal, person_name
+from ci_magics.discretion import person_name, without_addresses_and_hashes
 
 revision = "0018"
 down_revision = "0017"
@@ -53,12 +53,16 @@ def _guard(database: sa.Connection) -> tuple[str, str]:
 
 
 def _impersonal(row: Any) -> dict[str, Any]:
-    return {"user": person_name(row.user), "subject": impersonal(row.subject), "facts": _of(row.facts)}
+    return {
+        "user": person_name(row.user),
+        "subject": without_addresses_and_hashes(row.subject),
+        "facts": _of(row.facts),
+    }
 
 
 def _of(value: Any) -> Any:
     if isinstance(value, str):
-        return impersonal(value)
+        return without_addresses_and_hashes(value)
     if isinstance(value, dict):
         return {name: _of(each) for name, each in value.items()}
     return [_of(each) for each in value] if isinstance(value, list) else value
