@@ -18,12 +18,13 @@ from typing import Any
 
 import pytest
 import requests
-from effort import do_not_wait_for_the_disk, examples, share_the_machine
+from effort import compile_statements_once, do_not_wait_for_the_disk, examples, share_the_machine
 from holding import MemoryKeyring
 from hypothesis import settings
 
 share_the_machine()  # before anything imports Polars
 do_not_wait_for_the_disk()
+compile_statements_once()
 
 import ci_magics as ci  # noqa: E402
 from ci_magics.activation.segments.customer_insights.source import Insights  # noqa: E402

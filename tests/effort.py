@@ -8,8 +8,10 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
+_COMPILED: dict[Any, Any] = {}
 THOROUGH = os.environ.get("CI_MAGICS_TESTS") == "thorough"
 
 
@@ -37,6 +39,23 @@ def do_not_wait_for_the_disk() -> None:
     """Let the system write to the disk when it likes: a test kills processes, which loses nothing, but no machine."""
     os.fsync = lambda _file: None
     event.listen(Engine, "connect", _do_not_wait)
+
+
+def compile_statements_once() -> None:
+    """Let all SQLite workspaces of a process share the SQL that SQLAlchemy made of a statement.
+
+    SQLAlchemy keeps it for each engine. Every test opens a workspace with an engine of its own, which runs each
+    statement once or twice, so that compiling it takes longer than running it.
+    """
+    dialect = SQLiteDialect_pysqlite
+    dialect.__eq__ = lambda one, other: type(one) is type(other)  # type: ignore[method-assign]
+    dialect.__hash__ = lambda one: hash(type(one))  # type: ignore[method-assign]
+    event.listen(Engine, "engine_connect", _share_compiled)
+
+
+def _share_compiled(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        connection.execution_options(compiled_cache=_COMPILED)
 
 
 def _do_not_wait(connection: Any, _record: object) -> None:
