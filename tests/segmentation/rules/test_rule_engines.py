@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 from effort import examples
 from hypothesis import given, reject, settings
-from ruling import MEMBERS, TODAY, as_pandas, expected, fitting_conditions, members, trees, with_tables
+from random_rules import MEMBERS, TODAY, as_pandas, expected, fitting_conditions, members, trees, with_tables
 
 from ci_magics.errors import SegmentError
 from ci_magics.segmentation.rules import sql as rule_sql

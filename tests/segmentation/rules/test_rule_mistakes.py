@@ -10,7 +10,7 @@ import pytest
 from effort import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from ruling import TODAY, as_pandas, expected, fitting_conditions, with_tables
+from random_rules import TODAY, as_pandas, expected, fitting_conditions, with_tables
 
 from ci_magics.errors import ArgumentError, CiError, SegmentError
 from ci_magics.segmentation.rules.rows import Evaluation, RuleContext

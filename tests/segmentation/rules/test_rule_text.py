@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ruling import fitting_conditions, members, trees
+from random_rules import fitting_conditions, members, trees
 
 from ci_magics.errors import SegmentError
 from ci_magics.segmentation.rules.rule import Rule
