@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from holding import GivenTokens, JumpingClock
+from holding import FakeTokens, JumpingClock
 
 from ci_magics.microsoft.advertising import Advertising
 from ci_magics.microsoft.bulk import Bulk
@@ -24,7 +24,7 @@ class Client:
 
     emulator: RunningEmulator
     clock: JumpingClock
-    tokens: GivenTokens
+    tokens: FakeTokens
     said: list[str]
     conversation: Conversation
     advertising: Advertising
@@ -50,7 +50,7 @@ class Client:
 
 def make_client(emulator: RunningEmulator, *tokens: str, account_id: str = "111") -> Client:
     clock, said = JumpingClock(), list[str]()
-    given = GivenTokens(iter(tokens or [emulator.access_token] * 10))
+    given = FakeTokens(iter(tokens or [emulator.access_token] * 10))
     endpoints = endpoints_of("emulator", emulator.base_url)
     service = advertising_service(
         endpoints, customer_id=emulator.customer_id, account_id=account_id, developer_token=emulator.developer_token
