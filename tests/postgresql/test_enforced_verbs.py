@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import contoso
 import pytest
 from role_rows import LEAST, ROWS, Row
-from role_stage import Stage
+from role_setup import PreparedWorkspace
 from sqlalchemy import URL, Engine, create_engine, text
 
 import ci_magics as ci
@@ -47,10 +47,12 @@ ELSEWHERE = {
 
 
 @pytest.fixture
-def stage(tmp_path: Path, workspace: Workspace, emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch) -> Stage:
+def stage(
+    tmp_path: Path, workspace: Workspace, emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch
+) -> PreparedWorkspace:
     del workspace
     monkeypatch.setenv("CI_MAGICS_SUBSCRIPTION_KEY", emulator.subscription_key)
-    return Stage(tmp_path, emulator)
+    return PreparedWorkspace(tmp_path, emulator)
 
 
 @pytest.fixture
@@ -100,7 +102,11 @@ def is_allowed(row: Row, role: Role) -> bool:
 @pytest.mark.parametrize("role", Role)
 @pytest.mark.parametrize("row", ROWS, ids=_named)
 def test_database_allows_what_the_role_allows(
-    row: Row, role: Role, stage: Stage, enforced: Callable[[Role], Workspace], monkeypatch: pytest.MonkeyPatch
+    row: Row,
+    role: Role,
+    stage: PreparedWorkspace,
+    enforced: Callable[[Role], Workspace],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     row.prepared(stage)
     enforced(role)
@@ -119,9 +125,9 @@ def test_database_allows_what_the_role_allows(
 
 
 def test_scheduler_skips_and_reports_what_its_user_cannot_see(
-    stage: Stage, enforced: Callable[[Role], Workspace]
+    stage: PreparedWorkspace, enforced: Callable[[Role], Workspace]
 ) -> None:
-    stage.saved()
+    stage.with_saved_export()
     workspace = stage.workspace
     ci.connections.share(contoso.NAME, "administrator")
     seen = enforced(Role.CONTRIBUTOR)

@@ -2,8 +2,8 @@
 
 from scenarios.test_insights import (  # noqa: F401
     pytestmark,
-    test_a_reading_that_is_stopped_goes_on_from_there,
-    test_a_refresh_in_between_begins_anew,
-    test_files_that_were_read_are_not_read_again,
-    test_nobody_reads_the_same_twice_at_a_time,
+    test_completed_files_are_not_read_again,
+    test_refresh_in_the_meantime_starts_the_reading_over,
+    test_same_segment_is_read_once_at_a_time,
+    test_stopped_reading_resumes,
 )
