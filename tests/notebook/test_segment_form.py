@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from magic_lines import parsed
-from ruling import COLUMNS, MEMBERS, fitting_conditions, members, trees
+from random_rules import COLUMNS, MEMBERS, fitting_conditions, members, trees
 
 import ci_magics as ci
 from ci_magics.errors import ArgumentError, CiError, SegmentError
