@@ -1,4 +1,4 @@
-"""JupyterLab in a real browser: a server of its own, Debian's Chromium, nothing from outside."""
+"""JupyterLab in a real browser: a separate server, Debian's Chromium, and no requests to other hosts."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Lab:
         notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
         nbformat.write(notebook, self.folder / f"{name}.ipynb")
         page = self.browser.new_page(viewport={"width": 1200, "height": 1000})
-        page.problems = []  # type: ignore[attr-defined]  # kept for the test to look at
+        page.problems = []  # type: ignore[attr-defined]  # for the test to check
         page.on("pageerror", lambda error: page.problems.append(str(error)))  # type: ignore[attr-defined]
         page.on("request", lambda request: self._note_foreign(page, request.url))
         page.goto(f"{self.base_url}/lab/tree/{name}.ipynb?reset")
@@ -60,7 +60,7 @@ class Lab:
         return page
 
     def wait_for_kernel(self, page: Page) -> None:
-        """Wait until the notebook in front is loaded and its kernel idle."""
+        """Wait until the current notebook is loaded and its kernel is idle."""
         page.wait_for_function(_KERNEL_IS_IDLE, timeout=60_000)
 
     def run_all(self, page: Page) -> None:
@@ -88,13 +88,13 @@ def lab(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[
 
 @pytest.fixture(scope="session")
 def start_lab(browser: Browser) -> Callable[..., AbstractContextManager[Lab]]:
-    """Start another JupyterLab: takes its folder and changes of its environment."""
+    """Return a function that starts another JupyterLab with a folder and changes of its environment."""
     return lambda folder, **environment: running_lab(folder, browser, **environment)
 
 
 @contextmanager
 def running_lab(folder: Path, browser: Browser, **environment: str) -> Iterator[Lab]:
-    """Start JupyterLab, which serves Notebook 7 too, with a workspace of its own."""
+    """Start JupyterLab, which serves Notebook 7 too, with its own workspace."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

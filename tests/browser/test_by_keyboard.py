@@ -20,9 +20,9 @@ HAS_THE_FOCUS = "each => each === document.activeElement"
 
 
 def reach(page: Page, target: Locator, *, key: str = "Tab", most: int = 60) -> None:
-    """Press a key again and again until something has the focus."""
+    """Press a key repeatedly until an element has the focus."""
     expect(target).to_be_visible()
-    expect(target).to_be_enabled()  # Tab passes by what cannot be pressed yet
+    expect(target).to_be_enabled()  # Tab skips disabled elements
     for _ in range(most):
         if target.evaluate(HAS_THE_FOCUS):
             return
@@ -42,7 +42,7 @@ def turn(page: Page, field: Locator, key: str = "Space") -> None:
 
 
 def insert_cell(page: Page, name: str) -> Locator:
-    """Insert a cell by the command palette, run it, and return the form that it shows."""
+    """Insert a cell with the command palette, run it, and return its form."""
     page.keyboard.press("Control+Shift+C")
     page.keyboard.type(f"Insert cell: {name}")
     expect(page.locator(".lm-CommandPalette-item.lm-mod-active")).to_contain_text(name)
@@ -53,11 +53,11 @@ def insert_cell(page: Page, name: str) -> Locator:
     return page.locator(".ci-form").last  # the cells below have none yet
 
 
-def said(form: Locator, words: str | re.Pattern[str]) -> None:
+def expect_status(form: Locator, words: str | re.Pattern[str]) -> None:
     expect(form.get_by_role("status")).to_contain_text(words)
 
 
-def test_the_whole_job_by_keyboard_alone(lab: Lab, screenshots: Path) -> None:
+def test_complete_export_by_keyboard(lab: Lab, screenshots: Path) -> None:
     page = lab.browser.new_page(viewport={"width": 1200, "height": 1400})
     page.goto(f"{lab.base_url}/lab?reset")
     reach(page, page.get_by_role("button", name=re.compile("^Customer Match")))
@@ -74,7 +74,7 @@ def test_the_whole_job_by_keyboard_alone(lab: Lab, screenshots: Path) -> None:
     turn(page, form.get_by_label("I agree to data privacy"))
     turn(page, form.get_by_label("I accept the Customer Match terms"))
     turn(page, form.get_by_role("button", name="Save"))
-    said(form, "✓ Connection 'Contoso' is saved: EMULATOR: nothing left this machine")
+    expect_status(form, "✓ Connection 'Contoso' is saved: EMULATOR: nothing left this machine")
     page.screenshot(path=screenshots / "keys-connect.png")
 
     form = insert_cell(page, "Segment form")
@@ -92,11 +92,11 @@ def test_the_whole_job_by_keyboard_alone(lab: Lab, screenshots: Path) -> None:
     expect(form.locator(".ci-total")).to_contain_text(re.compile("[0-9,]+ of 5,000 profiles"))
     form.screenshot(path=screenshots / "segment.png")
     turn(page, form.get_by_role("button", name="Save segment"), "Enter")
-    said(form, "✓ Segment 'Dutch'")
+    expect_status(form, "✓ Segment 'Dutch'")
 
     form = insert_cell(page, "Coverage form")
     turn(page, form.get_by_label(re.compile("^Dutch")))
-    said(form, re.compile("Dutch: [0-9,]+ of [0-9,]+ can be sent"))
+    expect_status(form, re.compile("Dutch: [0-9,]+ of [0-9,]+ can be sent"))
     expect(form.get_by_alt_text(re.compile("^Coverage of Dutch"))).to_be_visible()
     reach(page, form.get_by_label("Compare with"))
     page.keyboard.type("Contoso")
@@ -108,13 +108,13 @@ def test_the_whole_job_by_keyboard_alone(lab: Lab, screenshots: Path) -> None:
     page.keyboard.type("Contoso")
     turn(page, form.get_by_label(re.compile("^Dutch")))
     turn(page, form.get_by_role("button", name="Show the plan"), "Enter")
-    said(form, "This is the plan. Confirm it, then push.")
+    expect_status(form, "This is the plan. Confirm it, then push.")
     expect(form.locator(".ci-plan table")).to_contain_text("create")
     turn(page, form.get_by_label("I have read the plan"))
     expect(form.get_by_role("button", name="Push")).to_be_enabled()
     form.screenshot(path=screenshots / "export.png")
     turn(page, form.get_by_role("button", name="Push"), "Enter")
-    said(form, DONE)
+    expect_status(form, DONE)
     expect(form.locator(".ci-progress-text")).to_contain_text("100%")
     expect(page.locator(".jp-RenderedHTMLCommon", has_text="Receipts of the form 'Export").first).to_contain_text(DONE)
     page.screenshot(path=screenshots / "keys-export.png")

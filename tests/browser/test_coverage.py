@@ -1,4 +1,4 @@
-"""Coverage as a person sees it: on a light and on a dark page, and in a notebook that nobody trusts."""
+"""Coverage in light and dark themes, and in an untrusted notebook."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def show(page: Page, theme: str) -> None:
     expect(page.locator("body")).to_have_attribute("data-jp-theme-name", theme)
 
 
-def is_shown(image: Locator, words: str) -> None:
+def expect_picture(image: Locator, words: str) -> None:
     image.scroll_into_view_if_needed()
     expect(image).to_be_visible()
     expect(image).to_have_attribute("alt", re.compile(words))
@@ -65,7 +65,7 @@ def is_shown(image: Locator, words: str) -> None:
 
 
 @pytest.mark.parametrize("theme", THEMES)
-def test_pictures_and_words_are_seen(opened: Page, theme: str, screenshots: Path) -> None:
+def test_pictures_and_alt_texts_are_shown(opened: Page, theme: str, screenshots: Path) -> None:
     show(opened, theme)
     one, comparison, overlap = opened.locator(_OUTPUT).all()
     for image, words in (
@@ -73,7 +73,7 @@ def test_pictures_and_words_are_seen(opened: Page, theme: str, screenshots: Path
         (comparison, "^Coverage by segment. Loyal customers: profiles"),
         (overlap, "^Overlap of segments. .*'Loyal customers' and 'Lapsed' share [0-9,]+ hashes"),
     ):
-        is_shown(image, words)
+        expect_picture(image, words)
     for name, image in (("one", one), ("three", comparison)):
         output = image.locator("xpath=ancestor::div[contains(@class, 'jp-OutputArea-output')]")
         output.screenshot(path=screenshots / f"coverage-{name}-{theme.split()[-1].lower()}.png")
@@ -82,33 +82,33 @@ def test_pictures_and_words_are_seen(opened: Page, theme: str, screenshots: Path
 
 
 @pytest.mark.parametrize("theme", THEMES)
-def test_nothing_is_pale_or_without_a_name(opened: Page, theme: str) -> None:
+def test_coverage_is_accessible(opened: Page, theme: str) -> None:
     show(opened, theme)
     violations = Axe().run(opened, context=".jp-RenderedHTML").response["violations"]
     assert [(each["id"], [node["target"] for node in each["nodes"]]) for each in violations] == []
 
 
-def test_a_notebook_that_nobody_trusts_shows_it_too(opened: Page, lab: Lab, screenshots: Path) -> None:
+def test_untrusted_notebook_shows_coverage(opened: Page, lab: Lab, screenshots: Path) -> None:
     written = lab.folder / "coverage.ipynb"
     opened.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
     assert "image/svg+xml" in written.read_text("utf-8")
     copy = lab.folder / "copied.ipynb"
     shutil.copy(written, copy)
     document = json.loads(copy.read_text("utf-8"))
-    document["cells"][0]["source"] += "\n# changed by somebody else"  # another text has no signature
+    document["cells"][0]["source"] += "\n# changed by somebody else"  # a changed cell has no signature
     copy.write_text(json.dumps(document), "utf-8")
     page = lab.browser.new_page(viewport={"width": 1200, "height": 1000})
     page.goto(f"{lab.base_url}/lab/tree/copied.ipynb?reset")
     expect(page.locator(_OUTPUT)).to_have_count(3)
     trusted = "() => [...window.jupyterapp.shell.currentWidget.content.widgets].map(cell => cell.model.trusted)"
     assert not any(page.evaluate(trusted))
-    is_shown(page.locator(_OUTPUT).first, "^Coverage of Loyal customers: profiles")
+    expect_picture(page.locator(_OUTPUT).first, "^Coverage of Loyal customers: profiles")
     expect(page.locator("table").first).to_contain_text("no address")
     page.screenshot(path=screenshots / "coverage-untrusted.png")
     page.close()
 
 
-def test_notebook_7_shows_it_too(lab: Lab, screenshots: Path) -> None:
+def test_notebook_7_shows_coverage(lab: Lab, screenshots: Path) -> None:
     page = lab.open("seven", "1 + 1")
     page.close()
     cells = [nbformat.v4.new_code_cell(cell) for cell in (SETUP, ONE, "%ci_export")]
@@ -122,7 +122,7 @@ def test_notebook_7_shows_it_too(lab: Lab, screenshots: Path) -> None:
     page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
     image = page.locator(_OUTPUT).first
     expect(image).to_be_visible()
-    is_shown(image, "^Coverage of Loyal customers: profiles")
+    expect_picture(image, "^Coverage of Loyal customers: profiles")
     expect(page.locator(".ci-form")).to_be_visible()
     page.screenshot(path=screenshots / "notebook-7.png")
     page.close()

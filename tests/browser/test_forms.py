@@ -1,4 +1,4 @@
-"""The forms as a person uses them: from the connection to the receipt."""
+"""The forms, from the connection to the receipt."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def forms(page: Page) -> Locator:
     return page.locator(".ci-form")
 
 
-def said(form: Locator, words: str | re.Pattern[str]) -> None:
+def expect_status(form: Locator, words: str | re.Pattern[str]) -> None:
     expect(form.get_by_role("status")).to_contain_text(words)
 
 
@@ -57,7 +57,7 @@ def violations(page: Page) -> list[Any]:
     return [(each["id"], [node["target"] for node in each["nodes"]]) for each in found]
 
 
-def test_the_whole_job_through_forms_alone(lab: Lab, screenshots: Path) -> None:
+def test_complete_export_through_forms(lab: Lab, screenshots: Path) -> None:
     page = opened(lab, "job", START, "%ci_connect")
     connect = forms(page)
     connect.get_by_label("Name").fill("Forms only")
@@ -67,7 +67,7 @@ def test_the_whole_job_through_forms_alone(lab: Lab, screenshots: Path) -> None:
     connect.get_by_label("I agree to data privacy").check()
     connect.get_by_label("I accept the Customer Match terms").check()
     press(connect, "Save")
-    said(connect, "✓ Connection 'Forms only' is saved: EMULATOR: nothing left this machine")
+    expect_status(connect, "✓ Connection 'Forms only' is saved: EMULATOR: nothing left this machine")
     page.screenshot(path=screenshots / "forms-connect.png")
     page.close()
 
@@ -85,7 +85,7 @@ def test_the_whole_job_through_forms_alone(lab: Lab, screenshots: Path) -> None:
     expect(segment.locator(".ci-count").first).to_contain_text("profiles")
     page.screenshot(path=screenshots / "forms-segment.png")
     press(segment, "Save segment")
-    said(segment, "✓ Segment 'Dutch by form'")
+    expect_status(segment, "✓ Segment 'Dutch by form'")
     page.close()
 
     page = opened(lab, "job-export", "%load_ext ci_magics", "%ci_preview", "%ci_export")
@@ -101,7 +101,7 @@ def test_the_whole_job_through_forms_alone(lab: Lab, screenshots: Path) -> None:
     export.scroll_into_view_if_needed()
     page.screenshot(path=screenshots / "forms-plan.png")
     press(export, "Push")
-    said(export, DONE)
+    expect_status(export, DONE)
     expect(export.locator(".ci-progress-text")).to_contain_text("100%")
     bar = export.locator(".ci-progress .progress").bounding_box() or export.locator(".ci-progress").bounding_box()
     assert bar is not None
@@ -116,7 +116,7 @@ def test_the_whole_job_through_forms_alone(lab: Lab, screenshots: Path) -> None:
     page.close()
 
 
-def test_a_segment_that_would_lose_its_people_is_stopped_allowed_and_undone(lab: Lab, screenshots: Path) -> None:
+def test_segment_that_would_lose_its_people_is_stopped_allowed_and_undone(lab: Lab, screenshots: Path) -> None:
     page = opened(lab, "guards", START, "%ci_segment")
     form = forms(page)
     expect(form.locator(".ci-total")).to_contain_text("profiles")
@@ -124,29 +124,29 @@ def test_a_segment_that_would_lose_its_people_is_stopped_allowed_and_undone(lab:
     expect(undo).to_be_hidden()
     form.get_by_label("Name").fill("Loses people")
     press(form, "Save segment")
-    said(form, "✓ Segment 'Loses people'")
+    expect_status(form, "✓ Segment 'Loses people'")
     press(form, "Add condition")
     form.get_by_label("Column", exact=True).select_option("Country")
     form.get_by_label("is", exact=True).select_option("equals")
-    expect(form.locator("datalist option[value='NL']").first).to_be_attached()  # the field of this column is there
+    expect(form.locator("datalist option[value='NL']").first).to_be_attached()  # the field of this column has appeared
     form.get_by_label("value", exact=True).fill("NNL")
     form.get_by_label("value", exact=True).press("Tab")
     expect(form.locator(".ci-rule-text")).to_contain_text("NNL")
     press(form, "Save segment")
-    said(form, "✗ No profiles would be left in the segment 'Loses people'")
-    said(form, "NL")
+    expect_status(form, "✗ No profiles would be left in the segment 'Loses people'")
+    expect_status(form, "NL")
     box = form.get_by_label("Save it even if it becomes empty")
     expect(form.get_by_label("Save it even if it loses more than half")).to_be_hidden()
     assert violations(page) == []
     page.screenshot(path=screenshots / "forms-stopped.png")
     box.check()
     press(form, "Save segment")
-    said(form, "✓ Segment 'Loses people': 0 profiles")
+    expect_status(form, "✓ Segment 'Loses people': 0 profiles")
     expect(redo).to_be_hidden()
     undo.click()
-    said(form, "✓ The segment 'Loses people' has")
+    expect_status(form, "✓ The segment 'Loses people' has")
     redo.click()
-    said(form, "has 0 profiles again")
+    expect_status(form, "has 0 profiles again")
     assert page.problems == []  # type: ignore[attr-defined]
     page.close()
 
@@ -161,7 +161,7 @@ def all_forms(lab: Lab) -> Iterator[Page]:
 
 
 @pytest.mark.parametrize("theme", THEMES)
-def test_no_form_has_a_fault_that_axe_knows(all_forms: Page, theme: str) -> None:
+def test_forms_are_accessible(all_forms: Page, theme: str) -> None:
     all_forms.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
     expect(all_forms.locator("body")).to_have_attribute("data-jp-theme-name", theme)
     expect(all_forms.locator("#jp-SplashScreen, .jp-Splash")).to_have_count(0)
@@ -182,7 +182,7 @@ def test_nothing_is_cut_off(all_forms: Page, width: int, height: int, screenshot
         all_forms.screenshot(path=screenshots / f"forms-{FORMS[number][1:]}-{width}.png")
 
 
-def test_every_form_has_one_status_line_that_is_read_aloud(all_forms: Page) -> None:
+def test_every_form_has_one_live_status_line(all_forms: Page) -> None:
     for form in forms(all_forms).all():
         status = form.get_by_role("status")
         expect(status).to_have_count(1)
@@ -228,7 +228,7 @@ ORDERS: dict[str, tuple[str, list[str]]] = {
 
 
 def choose_dutch(form: Locator) -> None:
-    """Choose the segment in a form that asks for one; only then can something be done."""
+    """Choose the segment in a form that needs one, so that its buttons are enabled."""
     box = form.locator(".ci-segments").get_by_label(re.compile("^Dutch \\("))
     if box.count():
         box.check()
@@ -236,7 +236,7 @@ def choose_dutch(form: Locator) -> None:
 
 
 def focused(page: Page) -> str:
-    """Return role and name of what has the focus, as a screen reader says it; all segments are one."""
+    """Return role and name of the focused element, like a screen reader; all segments count as one."""
     if page.locator(":is(.ci-segments, .ci-exclude) :focus").count():
         return "a segment"
     found = re.match(r'- (\w+) "([^"]*)"', page.locator(":focus").aria_snapshot())
@@ -245,15 +245,15 @@ def focused(page: Page) -> str:
 
 
 @pytest.mark.parametrize("magic", FORMS)
-def test_tab_goes_from_top_to_bottom(all_forms: Page, magic: str) -> None:
+def test_tab_order_is_from_top_to_bottom(all_forms: Page, magic: str) -> None:
     unfold, order = ORDERS[magic]
-    all_forms.set_viewport_size({"width": 1200, "height": 1400})  # a table that has to be scrolled takes the focus too
+    all_forms.set_viewport_size({"width": 1200, "height": 1400})  # a scrollable table would take the focus too
     form = forms(all_forms).nth(FORMS.index(magic))
     choose_dutch(form)
     if unfold:
         press(form, unfold)
         expect(form.get_by_role("combobox", name=re.compile("^(Column|Audience|Runs)$"))).to_be_visible()
-    form.locator("input:visible, select:visible").first.focus()  # from here on only Tab
+    form.locator("input:visible, select:visible").first.focus()  # then only Tab is pressed
     reached: list[str] = []
     while form.locator(":focus").count():
         reached += [name] if (name := focused(all_forms)) not in reached[-1:] else []
@@ -271,17 +271,17 @@ SAYS = [
 
 
 @pytest.mark.parametrize(("magic", "button", "words"), SAYS, ids=FORMS)
-def test_what_a_form_says_is_announced(all_forms: Page, magic: str, button: str, words: str) -> None:
+def test_status_line_is_updated_in_place(all_forms: Page, magic: str, button: str, words: str) -> None:
     form = forms(all_forms).nth(FORMS.index(magic))
     status = form.get_by_role("status")
-    status.evaluate("each => { each.isTheSame = true; }")  # what is put anew is announced by no screen reader
+    status.evaluate("each => { each.isTheSame = true; }")  # screen readers do not announce a replaced element
     choose_dutch(form)
     press(form, button)
-    said(form, words)
+    expect_status(form, words)
     assert status.evaluate("each => each.isTheSame")
 
 
-def test_a_developer_token_is_typed_where_one_is_needed(all_forms: Page, screenshots: Path) -> None:
+def test_developer_token_is_asked_for_where_needed(all_forms: Page, screenshots: Path) -> None:
     form = forms(all_forms).first
     token = form.get_by_label("Developer token")
     expect(token).to_be_hidden()
@@ -294,12 +294,12 @@ def test_a_developer_token_is_typed_where_one_is_needed(all_forms: Page, screens
     all_forms.screenshot(path=screenshots / "forms-token.png")
     assert violations(all_forms) == []
     press(form, "Save")
-    said(form, "✗ This machine has no keyring, so the developer token is not kept.")
+    expect_status(form, "✗ This machine has no keyring, so the developer token is not kept.")
     form.get_by_label("Environment").select_option("emulator: nothing leaves this machine")
     expect(token).to_be_hidden()
 
 
-def test_running_the_cell_again_shows_what_was_chosen(lab: Lab) -> None:
+def test_running_the_cell_again_keeps_the_choices(lab: Lab) -> None:
     page = opened(lab, "again", CONNECTED, "%ci_export")
     forms(page).get_by_label(re.compile("^Dutch \\(")).check()
     forms(page).get_by_label("Mode").select_option("add: only add these people")
@@ -310,21 +310,21 @@ def test_running_the_cell_again_shows_what_was_chosen(lab: Lab) -> None:
     page.close()
 
 
-def test_reopened_without_trust_the_receipt_is_there(lab: Lab, screenshots: Path) -> None:
+def test_untrusted_notebook_shows_the_receipt(lab: Lab, screenshots: Path) -> None:
     page = opened(lab, "to-reopen", CONNECTED, "%ci_export")
     form = forms(page)
     form.get_by_label(re.compile("^Dutch \\(")).check()
     press(form, "Show the plan")
     form.get_by_label("I have read the plan").check()
     press(form, "Push")
-    said(form, re.compile("Completed: "))
+    expect_status(form, re.compile("Completed: "))
     page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
     page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
     page.close()
     copy = lab.folder / "reopened.ipynb"
     shutil.copy(lab.folder / "to-reopen.ipynb", copy)
     document = json.loads(copy.read_text("utf-8"))
-    document["cells"][0]["source"] += "\n# changed by somebody else"  # another text has no signature
+    document["cells"][0]["source"] += "\n# changed by somebody else"  # a changed cell has no signature
     copy.write_text(json.dumps(document), "utf-8")
     page = lab.browser.new_page(viewport={"width": 1200, "height": 1000})
     page.goto(f"{lab.base_url}/lab/tree/reopened.ipynb?reset")
@@ -336,12 +336,12 @@ def test_reopened_without_trust_the_receipt_is_there(lab: Lab, screenshots: Path
 
 
 @pytest.fixture
-def lasting(
+def lasting_lab(
     tmp_path: Path,
     start_lab: Callable[..., AbstractContextManager[Lab]],
     emulator_process: RunningEmulator,
 ) -> Iterator[Lab]:
-    """JupyterLab with an emulator that outlives its kernels, and lets the second call wait for a minute."""
+    """Start JupyterLab with an emulator that outlives its kernels, and delays the second call for a minute."""
     folder = tmp_path / "lasting"
     folder.mkdir()
     held_up = {"operation": "ApplyCustomerListUserData", "call": 2, "fault": "117"}
@@ -351,28 +351,28 @@ def lasting(
     emulator_process.control("POST", "/faults", [])
 
 
-def test_a_run_whose_kernel_is_killed_is_resumed_in_the_form(lasting: Lab, emulator_process: RunningEmulator) -> None:
+def test_run_of_a_killed_kernel_is_resumed_in_the_form(lasting_lab: Lab, emulator_process: RunningEmulator) -> None:
     numbered = 'import os, pathlib\n_ = pathlib.Path("kernel.pid").write_text(str(os.getpid()))'
-    page = opened(lasting, "killed", f"{CONNECTED}\n{numbered}", "%ci_export")
+    page = opened(lasting_lab, "killed", f"{CONNECTED}\n{numbered}", "%ci_export")
     form = forms(page)
     form.get_by_label(re.compile("^Dutch \\(")).check()
     press(form, "Show the plan")
     form.get_by_label("I have read the plan").check()
     press(form, "Push")
-    said(form, "Trying again in")
-    os.kill(int((lasting.folder / "kernel.pid").read_text()), signal.SIGKILL)
+    expect_status(form, "Trying again in")
+    os.kill(int((lasting_lab.folder / "kernel.pid").read_text()), signal.SIGKILL)
     page.get_by_role("button", name="Ok", exact=True).click()
-    lasting.wait_for_kernel(page)
+    lasting_lab.wait_for_kernel(page)
     emulator_process.control("POST", "/faults", [])
-    lasting.run_all(page)
+    lasting_lab.run_all(page)
     expect(form.get_by_label("Interrupted run")).to_be_visible()
     press(form, "Resume this run")
-    said(form, DONE)
+    expect_status(form, DONE)
     expect(form.get_by_label("Interrupted run")).to_be_hidden()
     page.close()
 
 
-def test_two_notebooks_at_once(lab: Lab) -> None:
+def test_two_notebooks_export_at_the_same_time(lab: Lab) -> None:
     one = opened(lab, "first", CONNECTED, "%ci_export")
     other = opened(lab, "second", CONNECTED, "%ci_export")
     for page, name in ((one, "Dutch"), (other, "Big spenders")):
@@ -382,16 +382,16 @@ def test_two_notebooks_at_once(lab: Lab) -> None:
     for page in (one, other):
         press(forms(page), "Push")
     for page in (one, other):
-        said(forms(page), re.compile("Completed: "))
+        expect_status(forms(page), re.compile("Completed: "))
         page.close()
 
 
-def test_an_error_is_shown_in_the_status_line(lab: Lab) -> None:
+def test_error_is_shown_in_the_status_line(lab: Lab) -> None:
     page = opened(lab, "error", CONNECTED, "%ci_export")
     form = forms(page)
     form.get_by_label(re.compile("^Dutch \\(")).check()
     press(form, "More choices")
     form.get_by_label("Membership days").fill("soon")
     press(form, "Show the plan")
-    said(form, "✗ Membership days is not a whole number.")
+    expect_status(form, "✗ Membership days is not a whole number.")
     page.close()

@@ -1,4 +1,4 @@
-"""Names that try to be code, through the side panel: the cell that it inserts runs the export of that name."""
+"""Names that look like code: the cell that the side panel inserts runs the export of exactly that name."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NAMES = [
 ACTIVE = "() => window.jupyterapp.shell.currentWidget.content.activeCell.model.sharedModel.source"
 
 
-def test_the_panel_inserts_the_name_and_nothing_else(
+def test_panel_inserts_only_the_name(
     tmp_path: Path,
     start_lab: Callable[..., AbstractContextManager[Lab]],
     emulator_process: RunningEmulator,
@@ -40,7 +40,7 @@ def test_the_panel_inserts_the_name_and_nothing_else(
     ci.connect("EU", customer_id="222", account_id="111", agree=True, accept_terms=True)
     ci.segment("All", pd.DataFrame({"Id": ["1"], "EMail": ["a@fabrikam.com"]}))
     export = ci.exports.save("Weekly", "All", to="EU", ignore_consent=True)
-    for name in NAMES:  # some of them are older than the rule for names
+    for name in NAMES:  # some of them are from before the rule for names
         workspace.exports.put(replace(export, id=str(uuid.uuid4()), name=name))  # type: ignore[type-var]
     folder = tmp_path / "lab"
     folder.mkdir()

@@ -60,16 +60,16 @@ def page(lab: Lab) -> Iterator[Page]:
 
 
 @pytest.fixture
-def held_up(emulator_process: RunningEmulator) -> Iterator[None]:
-    """An emulator that lets the fifth call wait for a minute."""
-    held_up = {"operation": "ApplyCustomerListUserData", "call": 5, "fault": "117"}
-    emulator_process.control("POST", "/faults", [held_up])
+def delayed_call(emulator_process: RunningEmulator) -> Iterator[None]:
+    """Delay the fifth call to the emulator for a minute."""
+    delayed_call = {"operation": "ApplyCustomerListUserData", "call": 5, "fault": "117"}
+    emulator_process.control("POST", "/faults", [delayed_call])
     yield
     emulator_process.control("POST", "/faults", [])
 
 
 def menu(page: Page, *names: str) -> None:
-    """Choose from the menu bar."""
+    """Choose an item of the menu bar."""
     page.get_by_role("menuitem", name=names[0], exact=True).first.click()
     for name in names[1:-1]:
         page.locator(".lm-Menu-item", has_text=name).first.hover()
@@ -87,7 +87,7 @@ def open_panel(page: Page) -> Locator:
     return panel
 
 
-def by_palette(page: Page, command: str) -> None:
+def run_command(page: Page, command: str) -> None:
     page.keyboard.press("Control+Shift+C")
     page.locator(".lm-CommandPalette-input").fill(command)
     expect(page.locator(".lm-CommandPalette-item.lm-mod-active")).to_contain_text(command)
@@ -95,22 +95,22 @@ def by_palette(page: Page, command: str) -> None:
 
 
 def run_all(page: Page) -> None:
-    """Run all cells, and do not wait for them."""
+    """Run all cells without waiting for them."""
     page.evaluate("() => void window.jupyterapp.commands.execute('notebook:run-all-cells')")
 
 
-def has_no_violations(page: Page) -> None:
+def expect_accessible(page: Page) -> None:
     violations = Axe().run(page, context=".ci-magics-panel").response["violations"]
     assert [(each["id"], [node["target"] for node in each["nodes"]]) for each in violations] == []
 
 
-def test_from_the_launcher_card_to_a_run_in_the_panel(lab: Lab, page: Page, screenshots: Path) -> None:
+def test_launcher_card_leads_to_a_run_in_the_panel(lab: Lab, page: Page, screenshots: Path) -> None:
     page.goto(f"{lab.base_url}/lab?reset")
     expect(page.locator(".jp-LauncherCard", has_text="Customer Match")).to_be_visible()
     panel = open_panel(page)
     expect(panel).to_contain_text("First, a connection to Microsoft Advertising.")
     expect(panel).to_contain_text("Nothing was exported yet.")
-    has_no_violations(page)
+    expect_accessible(page)
     panel.get_by_role("button", name="Insert a connection cell").click()
     expect(panel.get_by_role("status")).to_have_text("Open a notebook first: the cell goes below its active one.")
     page.screenshot(path=screenshots / "panel-empty.png")
@@ -130,7 +130,7 @@ def test_from_the_launcher_card_to_a_run_in_the_panel(lab: Lab, page: Page, scre
     page.screenshot(path=screenshots / "panel-lab.png")
 
 
-def test_notebook_7_has_it_too(lab: Lab, page: Page, screenshots: Path) -> None:
+def test_notebook_7_has_the_panel(lab: Lab, page: Page, screenshots: Path) -> None:
     page.goto(f"{lab.base_url}/tree")
     with page.context.expect_page() as opened:
         menu(page, "File", "New", "Customer Match notebook")
@@ -145,7 +145,7 @@ def test_notebook_7_has_it_too(lab: Lab, page: Page, screenshots: Path) -> None:
     notebook.screenshot(path=screenshots / "panel-notebook-7.png")
 
 
-def test_a_saved_export_is_run_in_the_notebook(lab: Lab, screenshots: Path) -> None:
+def test_saved_export_is_run_in_the_notebook(lab: Lab, screenshots: Path) -> None:
     page = lab.open("saved", CONNECTED, '%ci_export "Everybody" --to "Contoso EU" --ignore-consent --save "Weekly"')
     panel = open_panel(page)
     run_all(page)
@@ -163,8 +163,8 @@ def test_a_saved_export_is_run_in_the_notebook(lab: Lab, screenshots: Path) -> N
     page.close()
 
 
-@pytest.mark.usefixtures("held_up")
-def test_a_run_is_seen_while_it_goes_on_and_can_be_finished_when_it_broke_off(lab: Lab, screenshots: Path) -> None:
+@pytest.mark.usefixtures("delayed_call")
+def test_panel_shows_a_running_export_and_resumes_an_interrupted_one(lab: Lab, screenshots: Path) -> None:
     page = lab.open("broken-off", CONNECTED.replace("Everybody", "All of them"), NUMBERED, EXPORT)
     panel = open_panel(page)
     run_all(page)
@@ -186,7 +186,7 @@ def test_a_run_is_seen_while_it_goes_on_and_can_be_finished_when_it_broke_off(la
 
 
 @pytest.mark.parametrize("theme", THEMES)
-def test_the_panel_is_accessible_in_both_themes(lab: Lab, page: Page, theme: str, screenshots: Path) -> None:
+def test_panel_is_accessible_in_both_themes(lab: Lab, page: Page, theme: str, screenshots: Path) -> None:
     page.goto(f"{lab.base_url}/lab?reset")
     expect(page.locator(".jp-LauncherCard").first).to_be_visible()
     page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
@@ -195,15 +195,15 @@ def test_the_panel_is_accessible_in_both_themes(lab: Lab, page: Page, theme: str
     expect(panel.get_by_role("listitem").first).to_be_visible()
     for details in panel.locator("summary").all():
         details.click()
-    has_no_violations(page)
+    expect_accessible(page)
     page.screenshot(path=screenshots / f"panel-{theme.split()[-1].lower()}.png")
     page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})")
 
 
-def test_everything_is_reached_by_keyboard(lab: Lab, page: Page) -> None:
+def test_panel_is_usable_by_keyboard(lab: Lab, page: Page) -> None:
     page.goto(f"{lab.base_url}/lab?reset")
     expect(page.locator(".jp-LauncherCard").first).to_be_visible()
-    by_palette(page, "Customer Match exports")
+    run_command(page, "Customer Match exports")
     panel = panel_of(page)
     expect(panel.get_by_role("button", name="New notebook")).to_be_focused()
     expect(panel.get_by_role("listitem").first).to_be_visible()
@@ -222,19 +222,17 @@ def test_everything_is_reached_by_keyboard(lab: Lab, page: Page) -> None:
     expect(panel.get_by_role("button", name="New notebook")).to_be_focused()
     page.keyboard.press("Enter")
     lab.wait_for_kernel(page)
-    by_palette(page, "Insert cell: Status")
+    run_command(page, "Insert cell: Status")
     expect(page.locator(".jp-Cell.jp-mod-active .cm-content")).to_be_focused()
     page.wait_for_function(ACTIVE_CELL, arg="%load_ext ci_magics\n%ci_status")
 
 
-def test_many_exports_with_odd_names_fit_and_are_found_at_twice_the_size(
-    lab: Lab, page: Page, screenshots: Path
-) -> None:
+def test_many_exports_with_odd_names_fit_at_200_percent_zoom(lab: Lab, page: Page, screenshots: Path) -> None:
     page.route("**/ci-magics/overview*", lambda route: route.fulfill(json=many_exports()))
     page.set_viewport_size({"width": VIEWPORT["width"] // 2, "height": VIEWPORT["height"] // 2})  # as zoomed to 200 %
     page.goto(f"{lab.base_url}/lab?reset")
     expect(page.locator(".jp-Launcher")).to_be_visible()
-    by_palette(page, "Customer Match exports")
+    run_command(page, "Customer Match exports")
     page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
     exports = panel_of(page).get_by_role("region", name="Exports")
     expect(exports.get_by_role("listitem")).to_have_count(40)
@@ -242,7 +240,7 @@ def test_many_exports_with_odd_names_fit_and_are_found_at_twice_the_size(
     expect(exports.get_by_role("button", name=re.compile("^Run in notebook"))).to_have_count(20)
     expect(exports.get_by_text("Skipped: the connection is not shared any more.").first).to_be_visible()
     page.wait_for_function(FITS, arg=panel_of(page).element_handle())
-    has_no_violations(page)
+    expect_accessible(page)
     exports.get_by_role("searchbox", name=re.compile("^Filter")).fill("export 7 ")
     expect(exports.get_by_role("listitem")).to_have_count(1)
     expect(exports).to_contain_text("1 of 40")
@@ -263,7 +261,7 @@ def many_exports() -> dict[str, Any]:
         {**one, "name": f"Export {n} <img src=x onerror=alert(1)>", "status": "Skipped", "may_run": n % 2 == 0}
         for n in range(40)
     ]
-    return told(exports=exports)
+    return overview(exports=exports)
 
 
 NEXT_STEPS: list[tuple[dict[str, Any], str, list[str]]] = [
@@ -275,27 +273,27 @@ NEXT_STEPS: list[tuple[dict[str, Any], str, list[str]]] = [
 ]
 
 
-def told(**changes: Any) -> dict[str, Any]:
-    """Return what the server tells of an empty workspace, but for some changes."""
+def overview(**changes: Any) -> dict[str, Any]:
+    """Return the server's overview of an empty workspace, with some changes."""
     people = {"version": "1", "user": "ann", "role": "contributor", "advice": ""}
     return {**people, "connections": 1, "segments": 1, "exports": [], "runs": [], **changes}
 
 
-def test_where_nothing_is_the_next_step_is_offered_to_whoever_may_take_it(lab: Lab, page: Page) -> None:
+def test_empty_panel_offers_the_next_step_that_the_role_allows(lab: Lab, page: Page) -> None:
     answer: dict[str, Any] = {}
     page.route("**/ci-magics/overview*", lambda route: route.fulfill(json=answer))
     page.goto(f"{lab.base_url}/lab?reset")
     expect(page.locator(".jp-LauncherCard").first).to_be_visible()
-    answer.update(told())
+    answer.update(overview())
     panel = open_panel(page)
     for changes, sentence, offered in NEXT_STEPS:
-        answer.update(told(**changes))
+        answer.update(overview(**changes))
         panel.get_by_role("button", name="Refresh").click()
         expect(panel).to_contain_text(sentence)
         expect(panel.get_by_role("button")).to_have_text(["New notebook", "Refresh", *offered])
 
 
-def test_an_error_is_one_sentence_and_passes(lab: Lab, page: Page) -> None:
+def test_error_is_shown_until_the_next_success(lab: Lab, page: Page) -> None:
     page.route("**/ci-magics/overview*", lambda route: route.fulfill(status=503, json={"message": "It is locked."}))
     page.goto(f"{lab.base_url}/lab?reset")
     expect(page.locator(".jp-LauncherCard").first).to_be_visible()
@@ -308,7 +306,7 @@ def test_an_error_is_one_sentence_and_passes(lab: Lab, page: Page) -> None:
     expect(panel.get_by_role("status")).to_have_text("")
 
 
-def test_nothing_is_asked_while_the_panel_is_hidden(lab: Lab, page: Page) -> None:
+def test_hidden_panel_sends_no_requests(lab: Lab, page: Page) -> None:
     page.goto(f"{lab.base_url}/lab?reset")
     expect(page.locator(".jp-LauncherCard").first).to_be_visible()
     phase = "phase => window.jupyterapp.shell.widgets('right').find(each => each.id === 'ci-magics-panel')"

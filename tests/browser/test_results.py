@@ -1,4 +1,4 @@
-"""Every result as JupyterLab shows it: none widens its cell, in a narrow window or in a wide one."""
+"""Every result in JupyterLab: none widens its cell, in a narrow or a wide window."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from conftest import Lab, RunningEmulator
 
 NAME = 'Everybody in <b>Germany</b> & "Austria" who bought_more_than_twice_since_last_summer_and_came_back'
-#: Two results in each output: JupyterLab shows no more than 50 outputs of a cell.
+#: Two results in each output: JupyterLab shows at most 50 outputs of a cell.
 SHOW = """import json
 from IPython.display import HTML, display
 shown = [f"<h4 data-kind='{kind}'>{kind}</h4>{page}" for kind, page in json.load(open("results.json")).items()]
@@ -55,7 +55,7 @@ def opened(lab: Lab, emulator_process: RunningEmulator, tmp_path_factory: pytest
 
 
 def widen(page: Page, width: int) -> None:
-    """Make the window so wide that an output is as wide as given, and wait until JupyterLab has laid it out."""
+    """Resize the window so that an output has the given width, and wait for JupyterLab's layout."""
     output = page.locator(_OUTPUT).first.element_handle()
     beside = output.evaluate("each => innerWidth - each.clientWidth")
     page.set_viewport_size({"width": width + beside, "height": 1000})

@@ -1,4 +1,4 @@
-"""A page that cannot load what a form brings along shows the form's stock status line."""
+"""A page that cannot load the script of a form shows the default status line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from conftest import Lab
 
 
-def test_the_status_is_seen(
+def test_status_is_shown(
     start_lab: Callable[..., AbstractContextManager[Lab]], tmp_path: Path, screenshots: Path
 ) -> None:
     config = tmp_path / "config"
