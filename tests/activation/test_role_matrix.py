@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import contoso
 import pytest
 from role_rows import LEAST, ROWS, Row
-from role_stage import Stage
+from role_setup import PreparedWorkspace
 
 import ci_magics as ci
 from ci_magics import activation
@@ -47,17 +47,19 @@ def _named(row: Row) -> str:
 
 
 @pytest.fixture
-def stage(tmp_path: Path, workspace: Workspace, emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch) -> Stage:
+def stage(
+    tmp_path: Path, workspace: Workspace, emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch
+) -> PreparedWorkspace:
     del workspace
     monkeypatch.setenv("CI_MAGICS_SUBSCRIPTION_KEY", emulator.subscription_key)
-    return Stage(tmp_path, emulator)
+    return PreparedWorkspace(tmp_path, emulator)
 
 
 @pytest.mark.matrix
 @pytest.mark.parametrize("role", Role)
 @pytest.mark.parametrize("row", ROWS, ids=_named)
 def test_role_allows_its_verbs_and_no_others(
-    row: Row, role: Role, stage: Stage, as_user: Callable[..., Workspace]
+    row: Row, role: Role, stage: PreparedWorkspace, as_user: Callable[..., Workspace]
 ) -> None:
     row.prepared(stage)
     as_user(f"some {role}", role.value)
@@ -72,7 +74,7 @@ def test_role_allows_its_verbs_and_no_others(
     assert f"may {row.verb.phrase}." in refused.value.sentence
 
 
-def _run(row: Row, stage: Stage) -> None:
+def _run(row: Row, stage: PreparedWorkspace) -> None:
     """Run it; the user of the emulator is not an account that can be chosen."""
     if row.operation != "connections.choose_account":
         row.act(stage)
@@ -83,7 +85,9 @@ def _run(row: Row, stage: Stage) -> None:
 
 @pytest.mark.matrix
 @pytest.mark.parametrize("row", [row for row in ROWS if row.through], ids=_named)
-def test_verbs_of_a_connection_need_it_to_be_shared(row: Row, stage: Stage, as_user: Callable[..., Workspace]) -> None:
+def test_verbs_of_a_connection_need_it_to_be_shared(
+    row: Row, stage: PreparedWorkspace, as_user: Callable[..., Workspace]
+) -> None:
     row.prepared(stage)
     ci.connections.share(contoso.NAME, "administrator")
     as_user("ann", "contributor")

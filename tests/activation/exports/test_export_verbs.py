@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import contoso
 import pytest
-from holding import HeldClock
+from holding import FrozenClock
 
 import ci_magics as ci
 from ci_magics.activation.exports.saving import document_of
@@ -39,9 +39,9 @@ def saved(name: str = "Weekly", *segments: str, **options: Any) -> Export:
 def test_list_shows_segments_destination_mode_and_schedule() -> None:
     saved()
     saved("Daily")
-    ci.exports.schedule("Daily", at=["02:30"], time_zone="Europe/Amsterdam", clock=HeldClock())
+    ci.exports.schedule("Daily", at=["02:30"], time_zone="Europe/Amsterdam", clock=FrozenClock())
     ci.exports.run("Daily")
-    weekly, daily = ci.exports.overview("Weekly", "Daily", clock=HeldClock())
+    weekly, daily = ci.exports.overview("Weekly", "Daily", clock=FrozenClock())
     assert (weekly.connection, weekly.segments, weekly.status) == (contoso.NAME, ("All",), "Not run yet")
     assert (weekly.next_run, weekly.next_run_text, weekly.last_run) == (None, "-", None)
     assert weekly.schedule == "with the system refresh (off)"
@@ -63,9 +63,9 @@ def test_empty_list_says_how_to_save_an_export() -> None:
 
 def test_overdue_run_shows_since_when() -> None:
     saved()
-    clock = HeldClock()
+    clock = FrozenClock()
     ci.exports.schedule("Weekly", at=["13:00"], time_zone="UTC", clock=clock)
-    clock.pass_by(hours=3)
+    clock.advance(hours=3)
     [line] = ci.exports.overview(clock=clock)
     assert line.next_run_text == "due since 2026-03-28 13:00 UTC"
     assert line.overdue
@@ -82,7 +82,7 @@ def test_own_schedule_shows_its_own_last_run() -> None:
 
 def test_exports_follow_the_workspace_refresh_by_default() -> None:
     saved()
-    clock = HeldClock()
+    clock = FrozenClock()
     for active in (False, True):
         ci.exports.schedule("Weekly", active=active, clock=clock)
     ci.exports.system_schedule(at=["18:00", "06:00"], weekly=["Monday"], time_zone="Asia/Kolkata", clock=clock)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import contoso
 import pytest
-from holding import HeldClock
+from holding import FrozenClock
 from kernels import Kernels, running_kernels
 
 import ci_magics as ci
@@ -77,7 +77,7 @@ def test_name_is_given_to_one_of_eight_exports(kernels: Kernels, saved: Workspac
 
 def test_due_export_runs_once(kernels: Kernels, saved: Workspace, emulator: RunningEmulator) -> None:
     now = datetime.now(UTC)
-    since = HeldClock(now - timedelta(hours=2))
+    since = FrozenClock(now - timedelta(hours=2))
     ci.exports.schedule("A", "B", "C", at=[(now - timedelta(minutes=1)).time()], time_zone="UTC", clock=since)
     answers = kernels.at_once(
         """

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from contoso import NAME, connect, export, fail, foreign_list, segment
-from holding import HeldClock
+from holding import FrozenClock
 
 import ci_magics as ci
 from ci_magics.activation.refreshes.refresh import refresh
@@ -311,7 +311,7 @@ def test_run_waiting_for_a_retry_is_queued_everywhere(workspace: Workspace, emul
     saved(2_500)
     now = datetime.now(UTC)
     due = (now - timedelta(minutes=1)).time()
-    ci.exports.schedule("Weekly", at=[due], time_zone="UTC", clock=HeldClock(now - timedelta(hours=2)))
+    ci.exports.schedule("Weekly", at=[due], time_zone="UTC", clock=FrozenClock(now - timedelta(hours=2)))
     fail(emulator, APPLY, *["lost_reply"] * 30)
     report = refresh(due_only=True, show=lambda _: None)
     assert [each["status"] for each in report.exports] == ["Queued"]

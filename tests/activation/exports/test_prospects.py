@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from contoso import NAME, connect, people, segment
-from holding import HeldClock
+from holding import FrozenClock
 
 import ci_magics as ci
 from ci_magics.activation.exports.heartbeats import (
@@ -313,7 +313,7 @@ def test_segment_evaluated_for_the_run_shows_no_date(workspace: Workspace, tmp_p
     connect()
     from_file(tmp_path)
     ci.exports.save("Weekly", "All", to=NAME)
-    refresh(show=lambda _: None, clock=HeldClock(datetime.now(UTC)))
+    refresh(show=lambda _: None, clock=FrozenClock(datetime.now(UTC)))
     (record,) = workspace.runs
     assert "as of" not in repr(load_run(workspace, record))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import contoso
 import pytest
-from holding import HeldClock
+from holding import FrozenClock
 
 import ci_magics as ci
 from ci_magics.activation.exports.due import due_exports, next_moments
@@ -37,12 +37,12 @@ def _saved(emulator: object, workspace: Workspace) -> None:
     workspace.exports.change(lambda export: replace(export, scheduled_at=RIGHT - 30 * DAY))
 
 
-def days_of_runs(workspace: Workspace, clock: HeldClock, days: int) -> list[str]:
+def days_of_runs(workspace: Workspace, clock: FrozenClock, days: int) -> list[str]:
     """Check the schedule every hour, and return the times for which the export ran."""
     end = clock.moment + days * DAY
     while clock.moment < end:
         refresh(due_only=True, show=lambda _: None, workspace=workspace, clock=clock)
-        clock.pass_by(hours=1)
+        clock.advance(hours=1)
     return [f"{each.due_at:%m-%d %H}" for each in workspace.export_runs if each.due_at is not None]
 
 
@@ -52,7 +52,7 @@ def days_of_runs(workspace: Workspace, clock: HeldClock, days: int) -> list[str]
 def test_schedule_of_a_wrong_clock_runs_once_and_then_on_time(
     workspace: Workspace, error: timedelta, follows_system: bool
 ) -> None:
-    clock = HeldClock(RIGHT + error)
+    clock = FrozenClock(RIGHT + error)
     if follows_system:
         ci.exports.schedule("Weekly", follow_system=True, clock=clock)
         workspace.exports.change(lambda export: replace(export, scheduled_at=clock.now()))
@@ -69,7 +69,7 @@ def test_schedule_of_a_wrong_clock_runs_once_and_then_on_time(
 
 @pytest.mark.parametrize("follows_system", [False, True])
 def test_schedule_that_is_set_again_starts_now(workspace: Workspace, follows_system: bool) -> None:
-    clock = HeldClock(RIGHT + 2000 * DAY)
+    clock = FrozenClock(RIGHT + 2000 * DAY)
 
     def schedule() -> None:
         if follows_system:
@@ -85,13 +85,13 @@ def test_schedule_that_is_set_again_starts_now(workspace: Workspace, follows_sys
 
 
 def test_small_clock_differences_run_nothing_early(workspace: Workspace) -> None:
-    ci.exports.schedule("Weekly", at=["06:00"], time_zone="UTC", clock=HeldClock(RIGHT + timedelta(minutes=3)))
+    ci.exports.schedule("Weekly", at=["06:00"], time_zone="UTC", clock=FrozenClock(RIGHT + timedelta(minutes=3)))
     assert due_exports(workspace, RIGHT) == []
 
 
 def test_retry_postponed_to_the_far_future_runs_now(workspace: Workspace) -> None:
-    clock = HeldClock(RIGHT)
-    ci.exports.schedule("Weekly", at=["06:00"], time_zone="UTC", clock=HeldClock(RIGHT - 10 * DAY))
+    clock = FrozenClock(RIGHT)
+    ci.exports.schedule("Weekly", at=["06:00"], time_zone="UTC", clock=FrozenClock(RIGHT - 10 * DAY))
     refresh(due_only=True, show=lambda _: None, clock=clock)
     workspace.export_runs.change(
         lambda entry: replace(entry, status="Queued", finished_at=None, retry_at=RIGHT + 900 * DAY)
@@ -103,13 +103,13 @@ def test_retry_postponed_to_the_far_future_runs_now(workspace: Workspace) -> Non
 
 
 def test_run_dated_by_a_wrong_clock_is_not_the_last_run(workspace: Workspace) -> None:
-    ci.exports.schedule("Weekly", at=["06:00"], time_zone="UTC", clock=HeldClock(RIGHT - 10 * DAY))
-    clock = HeldClock(RIGHT)
+    ci.exports.schedule("Weekly", at=["06:00"], time_zone="UTC", clock=FrozenClock(RIGHT - 10 * DAY))
+    clock = FrozenClock(RIGHT)
     refresh(due_only=True, show=lambda _: None, clock=clock)
     workspace.export_runs.change(lambda entry: replace(entry, started_at=RIGHT + 900 * DAY))
     (line,) = ci.exports.overview("Weekly", clock=clock)
     assert line.last_run == RIGHT + 900 * DAY  # the only run
-    clock.pass_by(days=1)
+    clock.advance(days=1)
     refresh(due_only=True, show=lambda _: None, clock=clock)
     (line,) = ci.exports.overview("Weekly", clock=clock)
     assert line.last_run == clock.now()
@@ -143,7 +143,7 @@ def test_scheduler_continues_after_its_clock_is_set_back(workspace: Workspace, m
                 raise KeyboardInterrupt
 
     said: list[str] = []
-    ci.exports.schedule("Weekly", at=["06:00"], time_zone="UTC", clock=HeldClock(RIGHT - 10 * DAY))
+    ci.exports.schedule("Weekly", at=["06:00"], time_zone="UTC", clock=FrozenClock(RIGHT - 10 * DAY))
     run_scheduler(show=said.append, workspace=workspace, clock=SetBack())
     assert said[-1] == "Scheduler ended."
     assert max(waited) <= 1

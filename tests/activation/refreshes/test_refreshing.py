@@ -10,7 +10,7 @@ import contoso
 import nbformat
 import polars as pl
 import pytest
-from holding import NOON, HeldClock
+from holding import NOON, FrozenClock
 
 import ci_magics as ci
 from ci_magics.activation.refreshes.refresh import RefreshReport
@@ -33,8 +33,8 @@ def connection(emulator: RunningEmulator, workspace: Workspace) -> None:
 
 
 @pytest.fixture
-def clock() -> HeldClock:
-    return HeldClock()
+def clock() -> FrozenClock:
+    return FrozenClock()
 
 
 def written(path: Path, count: int) -> str:
@@ -42,7 +42,7 @@ def written(path: Path, count: int) -> str:
     return str(path)
 
 
-def saved(clock: HeldClock, name: str, *segments: str, at: str = "", **options: Any) -> None:
+def saved(clock: FrozenClock, name: str, *segments: str, at: str = "", **options: Any) -> None:
     """Save an export that has been scheduled since the time of the clock."""
     ci.exports.save(name, *segments, to=contoso.NAME, **options)
     ci.exports.schedule(name, active=False, clock=clock)
@@ -51,8 +51,8 @@ def saved(clock: HeldClock, name: str, *segments: str, at: str = "", **options: 
         ci.exports.schedule(name, at=[at], time_zone="UTC", clock=clock)
 
 
-def due(clock: HeldClock, **time: float) -> RefreshReport:
-    clock.pass_by(**time)
+def due(clock: FrozenClock, **time: float) -> RefreshReport:
+    clock.advance(**time)
     return ci.refresh(due_only=True, clock=clock)
 
 
@@ -66,7 +66,7 @@ def outcomes(report: RefreshReport) -> dict[str, str]:
 
 
 def test_segments_are_refreshed_in_the_order_of_dependencies(
-    tmp_path: Path, clock: HeldClock, emulator: RunningEmulator
+    tmp_path: Path, clock: FrozenClock, emulator: RunningEmulator
 ) -> None:
     path = written(tmp_path / "all.parquet", 5)
     everybody = ci.segment("Zz everybody", path)
@@ -83,7 +83,7 @@ def test_segments_are_refreshed_in_the_order_of_dependencies(
     assert report.status == "Completed"
 
 
-def test_manual_refresh_runs_its_followers_and_what_is_due(clock: HeldClock) -> None:
+def test_manual_refresh_runs_its_followers_and_what_is_due(clock: FrozenClock) -> None:
     for name in ("Follows", "Own", "Later", "Off"):
         contoso.segment(3, name=name)
     saved(clock, "Follows", "Follows")
@@ -91,13 +91,13 @@ def test_manual_refresh_runs_its_followers_and_what_is_due(clock: HeldClock) -> 
     saved(clock, "Later", "Later", at="23:00")
     saved(clock, "Off", "Off")
     ci.exports.schedule("Off", active=False)
-    clock.pass_by(hours=2)
+    clock.advance(hours=2)
     report = ci.refresh(clock=clock)
     assert [each["export"] for each in report.exports] == ["Own", "Follows"]
     assert [each["export"] for each in ci.refresh(clock=clock).exports] == ["Follows"]
 
 
-def test_static_segment_is_skipped_with_the_reason(clock: HeldClock) -> None:
+def test_static_segment_is_skipped_with_the_reason(clock: FrozenClock) -> None:
     contoso.segment(3)
     saved(clock, "Weekly", "All")
     report = ci.refresh(clock=clock)
@@ -109,7 +109,7 @@ def test_static_segment_is_skipped_with_the_reason(clock: HeldClock) -> None:
 
 
 def test_dependents_of_a_failed_segment_wait_and_the_rest_continues(
-    tmp_path: Path, clock: HeldClock, emulator: RunningEmulator
+    tmp_path: Path, clock: FrozenClock, emulator: RunningEmulator
 ) -> None:
     ci.segment("Lost", written(tmp_path / "lost.parquet", 5))
     ci.segment("Of lost", rule="'Lost'")
@@ -134,7 +134,7 @@ def test_dependents_of_a_failed_segment_wait_and_the_rest_continues(
     assert (entry.status, entry.reason) == ("Skipped", "The segment 'Of lost' was not refreshed.")
 
 
-def test_own_schedule_evaluates_only_the_needed_segments(tmp_path: Path, clock: HeldClock) -> None:
+def test_own_schedule_evaluates_only_the_needed_segments(tmp_path: Path, clock: FrozenClock) -> None:
     ci.segment("Needed", written(tmp_path / "needed.parquet", 5))
     ci.segment("Other", written(tmp_path / "other.parquet", 5))
     ci.segment("Never", written(tmp_path / "never.parquet", 1))
@@ -144,7 +144,7 @@ def test_own_schedule_evaluates_only_the_needed_segments(tmp_path: Path, clock: 
     assert [each["segment"] for each in report.segments] == ["Needed", "Never"]
 
 
-def test_nothing_runs_twice_for_one_time(clock: HeldClock, workspace: Workspace) -> None:
+def test_nothing_runs_twice_for_one_time(clock: FrozenClock, workspace: Workspace) -> None:
     contoso.segment(3)
     saved(clock, "Daily", "All", at="13:00")
     assert due(clock, minutes=59).exports == []
@@ -154,7 +154,7 @@ def test_nothing_runs_twice_for_one_time(clock: HeldClock, workspace: Workspace)
     assert len(list(workspace.refreshes)) == 1
 
 
-def test_export_runs_once_after_a_pause(clock: HeldClock, workspace: Workspace) -> None:
+def test_export_runs_once_after_a_pause(clock: FrozenClock, workspace: Workspace) -> None:
     contoso.segment(3)
     saved(clock, "Daily", "All", at="13:00")
     due(clock, days=21)
@@ -162,16 +162,16 @@ def test_export_runs_once_after_a_pause(clock: HeldClock, workspace: Workspace) 
     assert due(clock, minutes=5).exports == []
 
 
-def test_changed_schedule_does_not_catch_up(clock: HeldClock) -> None:
+def test_changed_schedule_does_not_catch_up(clock: FrozenClock) -> None:
     contoso.segment(3)
     saved(clock, "Daily", "All", at="13:00")
-    clock.pass_by(hours=4)
+    clock.advance(hours=4)
     ci.exports.schedule("Daily", at=["14:00"], time_zone="UTC", clock=clock)
     assert due(clock).exports == []
     assert outcomes(due(clock, days=1))["Daily"] == "Completed"
 
 
-def test_workspace_schedule_refreshes_everything_once(tmp_path: Path, clock: HeldClock) -> None:
+def test_workspace_schedule_refreshes_everything_once(tmp_path: Path, clock: FrozenClock) -> None:
     ci.segment("Unused", written(tmp_path / "all.parquet", 5))
     contoso.segment(3)
     saved(clock, "Follows", "All")
@@ -185,7 +185,7 @@ def test_workspace_schedule_refreshes_everything_once(tmp_path: Path, clock: Hel
 
 @pytest.mark.usefixtures("waits")
 def test_transient_error_is_retried_and_finally_fails(
-    clock: HeldClock, emulator: RunningEmulator, workspace: Workspace
+    clock: FrozenClock, emulator: RunningEmulator, workspace: Workspace
 ) -> None:
     contoso.segment(3)
     saved(clock, "Daily", "All", at="13:00")
@@ -210,7 +210,7 @@ def test_transient_error_is_retried_and_finally_fails(
 
 @pytest.mark.usefixtures("waits")
 def test_successful_retry_belongs_to_the_same_run(
-    clock: HeldClock, emulator: RunningEmulator, workspace: Workspace
+    clock: FrozenClock, emulator: RunningEmulator, workspace: Workspace
 ) -> None:
     contoso.segment(3)
     saved(clock, "Daily", "All", at="13:00")
@@ -223,7 +223,7 @@ def test_successful_retry_belongs_to_the_same_run(
 
 
 def test_run_interrupted_by_a_kill_is_completed_and_not_repeated(
-    clock: HeldClock, workspace: Workspace, emulator: RunningEmulator
+    clock: FrozenClock, workspace: Workspace, emulator: RunningEmulator
 ) -> None:
     contoso.segment(3)
     saved(clock, "Daily", "All", at="13:00")
@@ -236,7 +236,7 @@ def test_run_interrupted_by_a_kill_is_completed_and_not_repeated(
     assert len(list(workspace.export_runs)) == 1
 
 
-def test_export_running_elsewhere_is_left_alone(clock: HeldClock, workspace: Workspace) -> None:
+def test_export_running_elsewhere_is_left_alone(clock: FrozenClock, workspace: Workspace) -> None:
     contoso.segment(3)
     saved(clock, "Daily", "All", at="13:00")
     workspace.locks.take(f"export:{workspace.exports['Daily'].id}", "another")
@@ -246,7 +246,7 @@ def test_export_running_elsewhere_is_left_alone(clock: HeldClock, workspace: Wor
     assert outcomes(due(clock))["Daily"] == "Completed"
 
 
-def test_two_refreshes_do_not_overlap(clock: HeldClock, workspace: Workspace) -> None:
+def test_two_refreshes_do_not_overlap(clock: FrozenClock, workspace: Workspace) -> None:
     workspace.locks.take("refresh", "another")
     with pytest.raises(ExportRefusedError, match="Another refresh is running"):
         ci.refresh(clock=clock)
@@ -264,7 +264,7 @@ def test_two_refreshes_do_not_overlap(clock: HeldClock, workspace: Workspace) ->
     ],
 )
 def test_export_whose_owner_lost_the_right_is_skipped_with_the_reason(
-    clock: HeldClock,
+    clock: FrozenClock,
     workspace: Workspace,
     as_user: Becoming,
     monkeypatch: pytest.MonkeyPatch,
@@ -287,7 +287,7 @@ def test_export_whose_owner_lost_the_right_is_skipped_with_the_reason(
     assert "Bob's" in ci.exports.overview().names()
 
 
-def test_export_without_consent_is_skipped_with_the_reason(clock: HeldClock) -> None:
+def test_export_without_consent_is_skipped_with_the_reason(clock: FrozenClock) -> None:
     contoso.segment(3)
     saved(clock, "Daily", "All", at="13:00")
     ci.connect(contoso.NAME, withdraw=True)
@@ -310,7 +310,7 @@ def notebook(folder: Path, *cells: str) -> Path:
 
 @pytest.mark.slow
 def test_notebook_can_define_a_segment(
-    tmp_path: Path, clock: HeldClock, workspace: Workspace, emulator: RunningEmulator
+    tmp_path: Path, clock: FrozenClock, workspace: Workspace, emulator: RunningEmulator
 ) -> None:
     contoso.segment(2)
     saved(clock, "Weekly", "All")
@@ -331,7 +331,7 @@ def test_notebook_can_define_a_segment(
 
 
 def test_nothing_is_exported_after_a_failed_notebook(
-    tmp_path: Path, clock: HeldClock, workspace: Workspace, emulator: RunningEmulator
+    tmp_path: Path, clock: FrozenClock, workspace: Workspace, emulator: RunningEmulator
 ) -> None:
     contoso.segment(2)
     saved(clock, "Weekly", "All")

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import contoso
 import pytest
-from holding import HeldClock
+from holding import FrozenClock
 
 import ci_magics as ci
 from ci_magics.activation.exports.due import next_moments
@@ -37,7 +37,7 @@ def connection(emulator: RunningEmulator, workspace: Workspace) -> None:
     contoso.connect()
 
 
-def saved(name: str, clock: HeldClock, **schedule: object) -> None:
+def saved(name: str, clock: FrozenClock, **schedule: object) -> None:
     """Save an export with its own segment, scheduled at the time of the clock."""
     contoso.segment(3, name=name)
     ci.exports.save(name, name, to=contoso.NAME)
@@ -48,7 +48,7 @@ def overdue(*names: str) -> None:
     """Save exports that have been due for a minute."""
     now = datetime.now(UTC)
     for name in names:
-        saved(name, HeldClock(now - timedelta(hours=2)), at=[(now - timedelta(minutes=1)).time()], time_zone="UTC")
+        saved(name, FrozenClock(now - timedelta(hours=2)), at=[(now - timedelta(minutes=1)).time()], time_zone="UTC")
 
 
 @contextmanager
@@ -103,22 +103,22 @@ def test_two_schedulers_run_nothing_twice(workspace: Workspace, emulator: Runnin
 
 
 def test_scheduler_wakes_up_when_something_is_due_and_regularly(workspace: Workspace) -> None:
-    clock = HeldClock()
+    clock = FrozenClock()
     assert next_look(workspace, clock.now()) == clock.now() + LOOKS_EVERY
     saved("A", clock, at=["12:00", "13:00"], time_zone="UTC")
-    clock.pass_by(minutes=59, seconds=50)
+    clock.advance(minutes=59, seconds=50)
     assert next_look(workspace, clock.now()) == clock.now() + timedelta(seconds=10)
-    clock.pass_by(minutes=1)
+    clock.advance(minutes=1)
     assert next_look(workspace, clock.now()) == clock.now() + PATIENCE
 
 
 def test_error_is_reported_and_the_scheduler_continues(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
-    clock = HeldClock()
+    clock = FrozenClock()
     look(workspace, said.append, clock)
     workspace.locks.take("refresh", "another")
     saved("A", clock, at=["13:00"], time_zone="UTC")
-    clock.pass_by(hours=2)
+    clock.advance(hours=2)
     look(workspace, said.append, clock)
     assert said == []
 
@@ -143,7 +143,7 @@ def test_user_who_cannot_refresh_cannot_start_a_scheduler(
 def test_year_of_schedules_in_three_time_zones(workspace: Workspace) -> None:
     """Clocks change on Sundays. Nothing is sent without consent, which makes the year fast."""
     ci.connect(contoso.NAME, withdraw=True)
-    clock = HeldClock(datetime(2026, 1, 1, tzinfo=UTC))
+    clock = FrozenClock(datetime(2026, 1, 1, tzinfo=UTC))
     for zone in ZONES:
         saved(zone, clock, at=["02:15"], weekly=["Sunday"], time_zone=zone)
     said: list[str] = []
