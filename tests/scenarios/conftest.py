@@ -1,4 +1,4 @@
-"""Where a marked address is put into every input."""
+"""A workspace whose inputs get marked addresses."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from marked_stage import prepare
+from marked_inputs import prepare
 
 from ci_magics.activation.connections.emulator_process import workspace_emulator
 from ci_magics.workspace.store import open_workspace
@@ -15,9 +15,9 @@ from ci_magics.workspace.store import open_workspace
 
 @pytest.fixture
 def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A workspace with one of everything, below a folder in which everything is that may be written to.
+    """A workspace with one of everything, below the only folder that can be written to.
 
-    The emulator is the workspace's own, so that its files are there too.
+    The emulator belongs to the workspace, so that its files are searched too.
     """
     monkeypatch.delenv("CI_MAGICS_EMULATOR", raising=False)
     for name in ("home", "here", "config"):

@@ -32,7 +32,7 @@ def keys(segment: Segment) -> list[str]:
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
-def test_one_segment_made_in_five_ways_is_the_same(table: pl.DataFrame, tmp_path: Path, suffix: str) -> None:
+def test_segment_made_in_five_ways_is_the_same(table: pl.DataFrame, tmp_path: Path, suffix: str) -> None:
     file = tmp_path / f"contacts.{suffix}"
     table.write_csv(file) if suffix == "csv" else table.write_parquet(file)
     dutch, rich = quiet("Dutch", table, rule="Country equals NL"), quiet("Rich", table, where="Income > 60000")
@@ -49,7 +49,7 @@ def test_one_segment_made_in_five_ways_is_the_same(table: pl.DataFrame, tmp_path
     assert {(each.key, each.email) for each in ways} == {("CustomerId", "EMail")}
 
 
-def test_every_column_that_many_share_gives_quick_segments(table: pl.DataFrame) -> None:
+def test_every_column_with_common_values_has_quick_segments(table: pl.DataFrame) -> None:
     assert len(ci.quick_segments(table, "Occupation")) == 10
     assert sum(each.profiles for each in ci.quick_segments(table, "Income").lines) == 5_000
     refused = []
@@ -61,7 +61,7 @@ def test_every_column_that_many_share_gives_quick_segments(table: pl.DataFrame) 
     assert refused == ["EMail"]
 
 
-def test_what_was_asked_for_sets_two_segments_apart(table: pl.DataFrame) -> None:
+def test_defining_attribute_is_the_strongest_differentiator(table: pl.DataFrame) -> None:
     quiet("Dutch", table, rule="Country equals NL")
     quiet("Americans", table, rule="Country equals US")
     lines = ci.differentiators("Dutch", "Americans", table).lines

@@ -1,7 +1,7 @@
-"""A marked address in every input that the product has, one after the other; then every byte that it left behind.
+"""A marked address in every input of the product, one after the other; then a search in every byte that was stored.
 
-The inputs are found by themselves: the parameters of the public functions, the words and options of the magics and of
-the command line, and the fields of the forms. A new one is tried as soon as it is there.
+The test finds the inputs: parameters of the public functions, words and options of magics and of the command line, and
+the fields of forms. A new one is tried automatically.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import ipywidgets as widgets
 import pandas as pd
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
-from marked_stage import (
+from leak_recorder import MarkedAddresses, OutputRecorder, shown
+from marked_inputs import (
     FUNCTIONS,
     GIVES_BACK,
     arguments_for,
@@ -27,7 +28,6 @@ from marked_stage import (
     require_nothing,
     text_inputs,
 )
-from marking import Ears, Marks, shown
 from traitlets.config import Config
 
 import ci_magics as ci
@@ -42,12 +42,12 @@ from ci_magics.notebook.registry import MAGICS
 from ci_magics.workspace.access import Role, role_of
 
 FORMS: tuple[Callable[[], Form], ...] = (ConnectForm, CoverageForm, ExportForm, ExportsForm, SegmentForm)
-#: Commands that serve until they are stopped.
+#: Commands that run until they are stopped.
 SERVING = ("scheduler", "notebook")
 
 
-def test_no_parameter_of_a_public_function_leaves_an_address(stage: Path) -> None:
-    marks, ears = Marks(), Ears()
+def test_no_parameter_of_a_public_function_leaks_an_address(stage: Path) -> None:
+    marks, recorder = MarkedAddresses(), OutputRecorder()
     for function in FUNCTIONS:
         for name, annotation in text_inputs(function):
             for number in range(len(marked(name, annotation, ""))):
@@ -55,14 +55,16 @@ def test_no_parameter_of_a_public_function_leaves_an_address(stage: Path) -> Non
                 value = marked(name, annotation, marks.new(where))[number]
                 positional, keywords = arguments_for(function, name, value)
                 prepare()
-                listen = ears.overhear if function in GIVES_BACK else ears.hear
+                listen = recorder.record_output if function in GIVES_BACK else recorder.record
                 listen(where, lambda: getattr(ci, function)(*positional, **keywords))  # noqa: B023 - called at once
-    ears.hear(
+    recorder.record(
         "what is kept",
         lambda: shown(ci.open_workspace().store) + shown(list(ci.open_workspace().store.audit)),
     )
-    ears.hear("the lists", lambda: shown(ci.segments.overview()) + shown(ci.exports.overview()) + shown(ci.status()))
-    require_nothing(ears, marks, stage, at_least=100)
+    recorder.record(
+        "the lists", lambda: shown(ci.segments.overview()) + shown(ci.exports.overview()) + shown(ci.status())
+    )
+    require_nothing(recorder, marks, stage, at_least=100)
 
 
 @pytest.fixture
@@ -80,7 +82,7 @@ def shell(stage: Path) -> Iterator[InteractiveShell]:
     InteractiveShell.clear_instance()
 
 
-def lines_of(magic: Any, marks: Marks) -> Iterator[tuple[str, str]]:
+def lines_of(magic: Any, marks: MarkedAddresses) -> Iterator[tuple[str, str]]:
     """Yield a line for each word and option of a magic and its verbs that takes text."""
     before = {"%ci_connect": "EU", "%ci_export": "All --to EU", "%ci_segment": "All people"}
     first = before.get(magic.title, "")
@@ -95,19 +97,19 @@ def lines_of(magic: Any, marks: Marks) -> Iterator[tuple[str, str]]:
                 yield where, f'{command.name} {first or "Weekly"} {option.name} "{marks.new(where)}"'
 
 
-def test_no_word_or_option_of_a_magic_leaves_an_address(stage: Path, shell: InteractiveShell) -> None:
-    marks, ears = Marks(), Ears()
+def test_no_word_or_option_of_a_magic_leaks_an_address(stage: Path, shell: InteractiveShell) -> None:
+    marks, recorder = MarkedAddresses(), OutputRecorder()
     shell.user_ns["people"] = people()
     for magic in MAGICS:
         for where, line in lines_of(magic, marks):
             prepare()
             cell = f"{line}\nSELECT * FROM people" if magic.kind == "cell" else line
-            ears.hear(where, lambda: shown(shell.run_cell(cell).result))  # noqa: B023 - called at once
-    require_nothing(ears, marks, stage, at_least=60)
+            recorder.record(where, lambda: shown(shell.run_cell(cell).result))  # noqa: B023 - called at once
+    require_nothing(recorder, marks, stage, at_least=60)
 
 
-def test_no_option_of_the_command_line_leaves_an_address(stage: Path) -> None:
-    marks, ears = Marks(), Ears()
+def test_no_option_of_the_command_line_leaks_an_address(stage: Path) -> None:
+    marks, recorder = MarkedAddresses(), OutputRecorder()
     lines = [
         (each.name, verb, command)
         for each in COMMANDS
@@ -121,18 +123,18 @@ def test_no_option_of_the_command_line_leaves_an_address(stage: Path) -> None:
             where = f"{command.name} word {number}"
             prepare()
             line = [*begun, *["Weekly", "All", "EU"][:number], marks.new(where)]
-            ears.hear(where, lambda: main(line))  # noqa: B023 - called at once
+            recorder.record(where, lambda: main(line))  # noqa: B023 - called at once
         for option in command.options:
             if option.value is not None:
                 where = f"{command.name} {option.name}"
                 prepare()
                 line = [*begun, "Weekly", option.name, marks.new(where)]
-                ears.hear(where, lambda: main(line))  # noqa: B023 - called at once
-    require_nothing(ears, marks, stage, at_least=60)
+                recorder.record(where, lambda: main(line))  # noqa: B023 - called at once
+    require_nothing(recorder, marks, stage, at_least=60)
 
 
 def typed_fields(widget: widgets.Widget) -> Iterator[widgets.Widget]:
-    """Yield every field of a form in which somebody can type, those that are hidden too."""
+    """Yield every text field of a form, including hidden ones."""
     if isinstance(widget, widgets.Text | widgets.Textarea | widgets.Combobox):
         yield widget
     for child in getattr(widget, "children", ()):
@@ -141,37 +143,37 @@ def typed_fields(widget: widgets.Widget) -> Iterator[widgets.Widget]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("make", FORMS, ids=lambda make: make.__name__)
-def test_no_field_of_a_form_keeps_an_address(make: Callable[[], Form], stage: Path, shell: InteractiveShell) -> None:
-    marks, ears = Marks(), Ears()
+def test_no_field_of_a_form_stores_an_address(make: Callable[[], Form], stage: Path, shell: InteractiveShell) -> None:
+    marks, recorder = MarkedAddresses(), OutputRecorder()
     shell.user_ns["people"] = people()
-    form = ears.hear("the form", make)
+    form = recorder.record("the form", make)
     fields = list(dict.fromkeys(typed_fields(form)))
     for number, each in enumerate(fields):
         where = f"{make.__name__}: {each.description or each.placeholder} ({number})"
-        ears.hear(where, lambda: setattr(each, "value", marks.new(where)))  # noqa: B023 - called at once
+        recorder.record(where, lambda: setattr(each, "value", marks.new(where)))  # noqa: B023 - called at once
         assert each.value == "", where
         if number < len(fields):
             assert "address" in form.sentence.lower() or "address" in each.placeholder.lower(), where
     for choice in form.value:
         where = f"{make.__name__}.value[{choice!r}]"
-        ears.hear(where, lambda: setattr(form, "value", {choice: marks.new(where)}))  # noqa: B023 - called at once
-    ears.hear("the code", lambda: form.code)
-    ears.said.append(("the form shows", shown(form) + form.summary + shown(form.receipts)))
-    ears.said.append(("its state", json.dumps(widgets.Widget.get_manager_state()["state"], default=str)))
+        recorder.record(where, lambda: setattr(form, "value", {choice: marks.new(where)}))  # noqa: B023 - called at once
+    recorder.record("the code", lambda: form.code)
+    recorder.outputs.append(("the form shows", shown(form) + form.summary + shown(form.receipts)))
+    recorder.outputs.append(("its state", json.dumps(widgets.Widget.get_manager_state()["state"], default=str)))
     form.close()
-    require_nothing(ears, marks, stage, at_least=len(fields))
+    require_nothing(recorder, marks, stage, at_least=len(fields))
 
 
 def variables() -> set[str]:
-    """Return the environment variables that the package reads; folders and addresses of services are no texts."""
+    """Return the environment variables that the package reads, except folders and URLs of services."""
     package = Path(ci.__file__).parent
     named = re.compile(r'"(CI_MAGICS_\w+|JUPYTERHUB_USER)"')
     found = {each for path in package.rglob("*.py") for each in named.findall(path.read_text("utf-8"))}
     return found - {"CI_MAGICS_WORKSPACE", "CI_MAGICS_STORE", "CI_MAGICS_EMULATOR", "CI_MAGICS_"}
 
 
-def test_no_environment_variable_leaves_an_address(stage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    marks, ears = Marks(), Ears()
+def test_no_environment_variable_leaks_an_address(stage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    marks, recorder = MarkedAddresses(), OutputRecorder()
     jobs: list[Callable[[], Any]] = [
         lambda: ci.connect("EU", show=str),
         lambda: ci.segment("All", people().head(2), key="Id", show=str),
@@ -187,29 +189,29 @@ def test_no_environment_variable_leaves_an_address(stage: Path, monkeypatch: pyt
     for name in sorted(variables()):
         monkeypatch.setenv(name, marks.new(name))
         for number, job in enumerate(jobs):
-            ears.hear(f"{name} {number}", job)
+            recorder.record(f"{name} {number}", job)
         monkeypatch.delenv(name)
-    require_nothing(ears, marks, stage, at_least=10)
+    require_nothing(recorder, marks, stage, at_least=10)
 
 
-def test_somebody_whose_name_is_an_address_is_known_by_a_mark(stage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    marks, ears = Marks(), Ears()
+def test_user_named_by_an_address_is_masked(stage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    marks, recorder = MarkedAddresses(), OutputRecorder()
     name = marks.new("a user")
-    ears.hear("giving a role", lambda: main(["roles", "give", name, "administrator"]))
+    recorder.record("giving a role", lambda: main(["roles", "give", name, "administrator"]))
     monkeypatch.setenv("JUPYTERHUB_USER", name.upper())
-    ears.hear("sharing", lambda: ci.connections.share("EU", name))
+    recorder.record("sharing", lambda: ci.connections.share("EU", name))
     assert role_of(ci.open_workspace().store) is Role.ADMINISTRATOR
     assert ci.open_workspace().store.user in ci.open_workspace().store.connections["EU"].shared_with
-    ears.hear("taking it", lambda: main(["roles", "take", name]))
+    recorder.record("taking it", lambda: main(["roles", "take", name]))
     assert role_of(ci.open_workspace().store) is Role.VIEWER
-    require_nothing(ears, marks, stage, at_least=1)
+    require_nothing(recorder, marks, stage, at_least=1)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError, SystemError])
-def test_what_breaks_off_shows_no_values_under_verbose_tracebacks(
+def test_interrupted_call_shows_no_values_in_verbose_tracebacks(
     error: type[BaseException], stage: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    marks, ears = Marks(), Ears()
+    marks, recorder = MarkedAddresses(), OutputRecorder()
     frame = people().assign(EMail=marks.new("a frame"))
 
     def breaks_off(*_told: object) -> None:
@@ -217,23 +219,23 @@ def test_what_breaks_off_shows_no_values_under_verbose_tracebacks(
 
     monkeypatch.setattr("ci_magics.activation.segments.make_segment.keep_segment", breaks_off)
     made = ci.segment
-    ears.hear("a segment", lambda: made("Mine", frame, where="Spend > 0"))
-    require_nothing(ears, marks, stage, at_least=1)
-    assert error.__name__ in dict(ears.said)["a segment says"]
+    recorder.record("a segment", lambda: made("Mine", frame, where="Spend > 0"))
+    require_nothing(recorder, marks, stage, at_least=1)
+    assert error.__name__ in dict(recorder.outputs)["a segment says"]
 
 
-def test_what_another_library_quotes_is_not_let_through() -> None:
-    marks, ears = Marks(), Ears()
+def test_messages_of_other_libraries_are_not_passed_on() -> None:
+    marks, recorder = MarkedAddresses(), OutputRecorder()
     mixed = pd.Series([marks.new("a frame of numbers and text"), 7, b"x", object()])
     for number, each in enumerate([mixed, mixed.to_frame(), list(mixed), {"a": mixed}]):
-        ears.overhear(f"normalize {number}", lambda: ci.normalize(each))  # noqa: B023 - called at once
-        ears.hear(f"segment {number}", lambda: ci.segment("Mine", each))  # noqa: B023
-    heard = [where for where, text in ears.said if marks.named(text.encode())]
+        recorder.record_output(f"normalize {number}", lambda: ci.normalize(each))  # noqa: B023 - called at once
+        recorder.record(f"segment {number}", lambda: ci.segment("Mine", each))  # noqa: B023
+    heard = [where for where, text in recorder.outputs if marks.named(text.encode())]
     assert heard == []
 
 
-def test_no_error_behind_another_one_quotes_an_address(stage: Path) -> None:
-    marks, ears = Marks(), Ears()
+def test_chained_errors_quote_no_address(stage: Path) -> None:
+    marks, recorder = MarkedAddresses(), OutputRecorder()
 
     def logged(work: Callable[[], Any]) -> None:
         try:
@@ -241,7 +243,7 @@ def test_no_error_behind_another_one_quotes_an_address(stage: Path) -> None:
         except Exception as error:
             logging.getLogger("a program").exception("It failed")
             for each in (error, *behind(error)):
-                ears.said.append(("the chain", repr(each) + str(getattr(each, "__notes__", ""))))
+                recorder.outputs.append(("the chain", repr(each) + str(getattr(each, "__notes__", ""))))
             raise
 
     mixed = pd.Series([marks.new("a frame of numbers and text"), 7, b"x", object()])
@@ -262,14 +264,14 @@ def test_no_error_behind_another_one_quotes_an_address(stage: Path) -> None:
         lambda: ci.Rule.from_json(f'{{"rule": "{marks.new("a document")}"}}'),
     ]
     for number, job in enumerate(jobs):
-        ears.hear(f"job {number}", lambda: logged(job))  # noqa: B023 - called at once
+        recorder.record(f"job {number}", lambda: logged(job))  # noqa: B023 - called at once
     unread.unlink()
-    assert sum("It failed" in text for where, text in ears.said if where.endswith("logs")) >= len(jobs) - 2
-    require_nothing(ears, marks, stage, at_least=10)
+    assert sum("It failed" in text for where, text in recorder.outputs if where.endswith("logs")) >= len(jobs) - 2
+    require_nothing(recorder, marks, stage, at_least=10)
 
 
 def behind(error: BaseException) -> Iterator[BaseException]:
-    """Yield all errors behind another one, those that Python would not print too."""
+    """Yield all chained errors, including those that Python would not print."""
     for each in (error.__cause__, error.__context__):
         if each is not None:
             yield each

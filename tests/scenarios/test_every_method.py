@@ -1,7 +1,7 @@
-"""Every public method, as every public function: no address is left, and none is shown when it is broken off.
+"""Every public method, like every public function, leaks no address, and shows none when it is interrupted.
 
-Which methods there are is found by looking at what the public functions give back, and at what that leads to. A new one
-is tried as soon as it is there.
+The test finds the methods of everything that public functions return, directly or indirectly. A new one is tried
+automatically.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pandas as pd
-from marked_stage import FUNCTIONS, NOT_TYPED, arguments_for, marked, prepare, require_nothing, text_inputs
-from marking import Ears, Marks
+from leak_recorder import MarkedAddresses, OutputRecorder
+from marked_inputs import FUNCTIONS, NOT_TYPED, arguments_for, marked, prepare, require_nothing, text_inputs
 
 import ci_magics as ci
 from ci_magics.display.displayable import Displayable
 from ci_magics.workspace.models import SegmentVersion
 
-#: Never public, or serving until they are stopped.
+#: Methods that are never public, or that run until they are stopped.
 PRIVATE = ("ci_magics.emulation.", "ci_magics.workspace.migrations", "ci_magics.cli.__main__")
 #: Tools of ours that no text of a person reaches: files and rows are named by ids, requests by what was checked before.
 TOOLS = (
@@ -37,10 +37,10 @@ TOOLS = (
     "ci_magics.workspace.files",
     "ci_magics.workspace.locks",
 )
-#: What gives back the caller's own text, to go on with.
+#: Methods that return the caller's own text.
 GIVES_BACK = {("Rule", "parse"), ("Rule", "from_json"), ("Rule", "to_json"), ("Rule", "text")}
 GIVES_BACK |= {("Plan", "save"), ("Segments", "download")}
-#: What a parameter gets beside the one that is marked, by how its annotation begins.
+#: Values of the parameters next to the marked one, by the start of their annotation.
 GIVEN: dict[str, Any] = {
     "str": "All",
     "int": 1,
@@ -54,12 +54,12 @@ GIVEN: dict[str, Any] = {
 }
 
 
-#: What "All" is for collections of something else than segments.
+#: The names that replace "All" in collections other than segments.
 NAMED = {"Connections": "EU", "Exports": "Weekly"}
 COLLECTIONS = tuple(each for each in (getattr(ci, name) for name in ci._HOMES) if isinstance(each, Displayable))  # noqa: SLF001 - all public names
 
 
-#: What gives objects that no function called with one of everything gives.
+#: Functions whose results no other function returns.
 MORE: tuple[Callable[[], Any], ...] = (
     lambda: ci.insights("Contoso", show=str),
     lambda: ci.plan("All", to="EU", ignore_consent=True, show=str),
@@ -68,7 +68,7 @@ MORE: tuple[Callable[[], Any], ...] = (
 
 
 def every_class() -> set[type]:
-    """Return the classes of all results, and those that their annotations lead to."""
+    """Return the classes of all results, and those in their annotations."""
     for module in pkgutil.walk_packages(ci.__path__, "ci_magics."):
         if not module.name.startswith(PRIVATE):
             importlib.import_module(module.name)
@@ -109,7 +109,7 @@ def classes_in(hint: Any) -> Iterator[type]:
 
 
 def methods(cls: type) -> Iterator[tuple[str, Any]]:
-    """Yield the public methods and properties of a class of ours, as they are defined, inherited ones too."""
+    """Yield the public methods and properties of a class, including inherited ones."""
     seen = set()
     for each in cls.__mro__:
         for name, member in vars(each).items():
@@ -126,14 +126,14 @@ def function_of(member: Any) -> types.FunctionType | None:
 
 
 def parameters(member: Any) -> list[inspect.Parameter]:
-    """Return what a method takes beside the object."""
+    """Return the parameters of a method except the object."""
     if isinstance(member, property):
         return []
     listed = list(inspect.signature(function_of(member)).parameters.values())  # type: ignore[arg-type]
     return listed if isinstance(member, staticmethod) else listed[1:]
 
 
-def test_every_public_method_is_under_the_rule() -> None:
+def test_every_public_method_is_tested() -> None:
     checked, missing = 0, []
     for cls in every_class():
         for name, member in methods(cls):
@@ -146,7 +146,7 @@ def test_every_public_method_is_under_the_rule() -> None:
 
 
 def found_objects() -> dict[type, Any]:
-    """Return one object of each class that a public function leads to."""
+    """Return one object of each class that a public function returns directly or indirectly."""
     found: dict[type, Any] = {}
     waiting: list[Any] = [*COLLECTIONS, ci.open_workspace().store, ci.open_workspace().store]
     waiting += [silently(each) for each in MORE]
@@ -173,7 +173,7 @@ def found_objects() -> dict[type, Any]:
 
 
 def silently(work: Callable[[], Any]) -> Any:
-    return Ears().overhear("preparing", work)
+    return OutputRecorder().record_output("preparing", work)
 
 
 def text_parameters(member: Any) -> Iterator[tuple[str, str]]:
@@ -184,7 +184,7 @@ def text_parameters(member: Any) -> Iterator[tuple[str, str]]:
 
 
 def call(instance: Any, name: str, member: Any, given: Mapping[str, Any]) -> Any:
-    """Call a method with something for each parameter that needs it."""
+    """Call a method with a value for each required parameter."""
     positional, keywords = [], {}
     many = any(each.kind is each.VAR_POSITIONAL for each in parameters(member))
     for each in parameters(member):
@@ -203,18 +203,18 @@ def call(instance: Any, name: str, member: Any, given: Mapping[str, Any]) -> Any
     return list(result) if isinstance(result, types.GeneratorType) else result
 
 
-def test_no_parameter_of_a_public_method_leaves_an_address(stage: Path) -> None:
-    marks, ears = Marks(), Ears()
+def test_no_parameter_of_a_public_method_leaks_an_address(stage: Path) -> None:
+    marks, recorder = MarkedAddresses(), OutputRecorder()
     objects = found_objects()
     for cls, name, member in tried(objects):
         for parameter, annotation in text_parameters(member):
             for number in range(len(marked(parameter, annotation, ""))):
                 where = f"{cls.__name__}.{name}({parameter}) {number}"
                 value = marked(parameter, annotation, marks.new(where))[number]
-                listen = ears.overhear if (cls.__name__, name) in GIVES_BACK else ears.hear
+                listen = recorder.record_output if (cls.__name__, name) in GIVES_BACK else recorder.record
                 prepare()
                 listen(where, lambda: call(objects[cls], name, member, {parameter: value}))  # noqa: B023 - called at once
-    require_nothing(ears, marks, stage, at_least=80)
+    require_nothing(recorder, marks, stage, at_least=80)
 
 
 def test_every_text_form_can_be_printed_on_any_console(stage: Path) -> None:
@@ -227,7 +227,7 @@ def test_every_text_form_can_be_printed_on_any_console(stage: Path) -> None:
 
 
 def tried(objects: Mapping[type, Any]) -> Iterator[tuple[type, str, Any]]:
-    """Yield the methods to which a person hands text; each must have an object that it can be called on."""
+    """Yield the methods that take text from a user; each must have an object on which it can be called."""
     taking_text = [
         (cls, name, member)
         for cls in sorted(every_class() | objects.keys(), key=str)
@@ -239,25 +239,25 @@ def tried(objects: Mapping[type, Any]) -> Iterator[tuple[type, str, Any]]:
     return iter(taking_text)
 
 
-def test_no_public_method_that_is_broken_off_shows_values_under_verbose_tracebacks(stage: Path) -> None:
-    marks, ears = Marks(), Ears()
+def test_interrupted_public_method_shows_no_values_in_verbose_tracebacks(stage: Path) -> None:
+    marks, recorder = MarkedAddresses(), OutputRecorder()
     objects = found_objects()
     for cls, name, member in tried(objects):
         where = f"{cls.__name__}.{name}"
         given = {parameter: marks.new(where) for parameter, _annotation in text_parameters(member)}
         prepare()
-        interrupted(ears, where, member, lambda: call(objects[cls], name, member, given))  # noqa: B023
+        interrupted(recorder, where, member, lambda: call(objects[cls], name, member, given))  # noqa: B023
     for function in FUNCTIONS:
         for parameter, _annotation in text_inputs(function):
             where = f"{function}({parameter})"
             positional, keywords = arguments_for(function, parameter, marks.new(where))
             work = partial(getattr(ci, function), *positional, **keywords)
-            interrupted(ears, where, getattr(ci, function), work)
-    require_nothing(ears, marks, stage, at_least=200)
+            interrupted(recorder, where, getattr(ci, function), work)
+    require_nothing(recorder, marks, stage, at_least=200)
 
 
-def interrupted(ears: Ears, where: str, member: Any, work: Callable[[], Any]) -> None:
-    """Let somebody press the stop button as soon as a function of ours has its arguments."""
+def interrupted(recorder: OutputRecorder, where: str, member: Any, work: Callable[[], Any]) -> None:
+    """Simulate the stop button as soon as a function has its arguments."""
     code = inspect.unwrap(function_of(member)).__code__  # type: ignore[arg-type]
     struck = []
 
@@ -275,6 +275,6 @@ def interrupted(ears: Ears, where: str, member: Any, work: Callable[[], Any]) ->
         finally:
             sys.settrace(before)
 
-    ears.hear(where, doing)
+    recorder.record(where, doing)
     assert struck == [where]
-    assert "KeyboardInterrupt" in dict(ears.said)[f"{where} says"]
+    assert "KeyboardInterrupt" in dict(recorder.outputs)[f"{where} says"]

@@ -1,4 +1,4 @@
-"""Names that anybody may have written at Microsoft: wherever they are shown or kept, they are one harmless line."""
+"""Names that anybody could write at Microsoft are shown and stored as one harmless line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
-from marking import Ears, shown
+from leak_recorder import OutputRecorder, shown
 from scanning import relay_to
 from traitlets.config import Config
 
@@ -35,7 +35,7 @@ BROKEN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066
 
 
 def spoiled(value: Any) -> Any:
-    """Return an answer with something hostile behind every word that somebody may have written."""
+    """Return a response with hostile text after every word that a person could have written."""
     if isinstance(value, dict):
         return {
             name: f"{each}{HOSTILE}" if isinstance(each, str) and name in WORDS else spoiled(each)
@@ -73,7 +73,7 @@ def shell(hostile: None) -> Iterator[InteractiveShell]:
 
 
 def broken(text: str) -> list[str]:
-    """Return what is wrong with a text that is shown."""
+    """Return what is wrong with a shown text."""
     found = [f"{text[max(0, each.start() - 40) : each.end() + 10]!r}" for each in BROKEN.finditer(text)]
     return found + [word for word in ("anna@example.com", "anna%40") if word in text]
 
@@ -86,10 +86,10 @@ def looked_up(form: Any) -> str:
     return f"{form.look_up_accounts()}{everything_of(form)}"
 
 
-def test_a_hostile_answer_is_one_harmless_line_on_every_surface(
+def test_hostile_response_is_one_harmless_line_everywhere(
     shell: InteractiveShell, tmp_path: Path, emulator: RunningEmulator
 ) -> None:
-    ears = Ears()
+    recorder = OutputRecorder()
     people = pd.DataFrame({"Id": ["1", "2"], "EMail": ["a@fabrikam.com", "b@fabrikam.com"]})
     shell.user_ns["people"] = people
     surfaces: dict[str, Callable[[], Any]] = {
@@ -124,12 +124,14 @@ def test_a_hostile_answer_is_one_harmless_line_on_every_surface(
         "what is kept": lambda: shown(ci.open_workspace().store) + shown(list(ci.open_workspace().store.audit)),
     }
     for name, work in surfaces.items():
-        ears.hear(name, work)
-    wrong = [f"{where}: {each}" for where, text in ears.said if not where.endswith("logs") for each in broken(text)]
+        recorder.record(name, work)
+    wrong = [
+        f"{where}: {each}" for where, text in recorder.outputs if not where.endswith("logs") for each in broken(text)
+    ]
     kept = [path for path in tmp_path.rglob("*") if path.is_file() and b"anna@example.com" in path.read_bytes()]
     assert wrong == []
     assert kept == []
-    told = "".join(text for where, text in ears.said if where.endswith("says"))
+    told = "".join(text for where, text in recorder.outputs if where.endswith("says"))
     assert told.count("INJECTED") >= 10
     assert "<b onload" not in "".join(
         shown(each._repr_html_())
@@ -151,5 +153,5 @@ def test_a_hostile_answer_is_one_harmless_line_on_every_surface(
         (7, "7"),
     ],
 )
-def test_words_of_answers_are_one_line_and_name_nobody(value: Any, expected: str) -> None:
+def test_text_of_a_response_is_one_line_and_names_nobody(value: Any, expected: str) -> None:
     assert said(value) == expected

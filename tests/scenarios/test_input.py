@@ -40,7 +40,7 @@ EVERYWHERE = ("mirror", "replace")
 
 
 @pytest.mark.parametrize("mode", EVERYWHERE)
-def test_27_an_empty_segment_empties_nothing_unless_told(emulator: RunningEmulator, mode: str) -> None:
+def test_27_empty_segment_empties_nothing_without_permission(emulator: RunningEmulator, mode: str) -> None:
     connect()
     export(segment(400))
     ci.segment("All", NOBODY)
@@ -52,7 +52,7 @@ def test_27_an_empty_segment_empties_nothing_unless_told(emulator: RunningEmulat
     assert emulator.members("All") == set()
 
 
-def test_27_adding_nobody_is_no_call(emulator: RunningEmulator) -> None:
+def test_27_adding_nobody_sends_no_call(emulator: RunningEmulator) -> None:
     connect()
     export(segment(400))
     ci.segment("All", NOBODY)
@@ -62,7 +62,7 @@ def test_27_adding_nobody_is_no_call(emulator: RunningEmulator) -> None:
 
 
 @pytest.mark.parametrize("mode", EVERYWHERE)
-def test_28_losing_more_than_half_stops_with_the_numbers(emulator: RunningEmulator, mode: str) -> None:
+def test_28_losing_more_than_half_is_stopped_with_the_numbers(emulator: RunningEmulator, mode: str) -> None:
     connect()
     export(segment(1_000))
     with pytest.raises(ExportRefusedError, match="700 of 1,000 members") as refused:
@@ -79,7 +79,7 @@ def test_28_losing_half_is_allowed() -> None:
     assert export(segment(500)).results[0].removed == 500
 
 
-def test_29_a_thousand_and_one_are_two_calls(emulator: RunningEmulator, workspace: Workspace) -> None:
+def test_29_a_thousand_and_one_profiles_need_two_calls(emulator: RunningEmulator, workspace: Workspace) -> None:
     connection = connect()
     assert export(segment(1_001)).accepted == 1_001
     assert calls(emulator, APPLY) == 2
@@ -90,7 +90,7 @@ def test_29_a_thousand_and_one_are_two_calls(emulator: RunningEmulator, workspac
 
 
 @pytest.mark.slow
-def test_30_more_than_half_a_million_fits(emulator: RunningEmulator) -> None:
+def test_30_more_than_half_a_million_profiles_are_sent(emulator: RunningEmulator) -> None:
     connect()
     ids = np.arange(500_001)
     frame = pd.DataFrame({"Id": ids, "EMail": [f"p{number}@contoso.com" for number in ids]})
@@ -98,7 +98,7 @@ def test_30_more_than_half_a_million_fits(emulator: RunningEmulator) -> None:
     assert emulator.audiences()["All"]["members"] == 500_001
 
 
-def test_30_a_replacement_in_several_files_replaces_once_and_then_adds(
+def test_30_replacement_in_several_files_replaces_once_and_then_adds(
     emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect()
@@ -113,7 +113,7 @@ def test_30_a_replacement_in_several_files_replaces_once_and_then_adds(
     assert emulator.members("All") == hashes(12_000, start=100)
 
 
-def test_31_a_second_run_on_the_same_audience_is_refused(emulator: RunningEmulator) -> None:
+def test_31_second_run_on_the_same_audience_is_refused(emulator: RunningEmulator) -> None:
     connect()
     segment(400)
     seen: list[str] = []
@@ -129,7 +129,7 @@ def test_31_a_second_run_on_the_same_audience_is_refused(emulator: RunningEmulat
     assert calls(emulator, "AddAudiences") == 1
 
 
-def test_31_a_lock_of_a_dead_process_does_not_block(workspace: Workspace) -> None:
+def test_31_lock_of_a_dead_process_does_not_block(workspace: Workspace) -> None:
     connect()
     code = (
         "import os; from ci_magics.workspace.store import open_workspace;"
@@ -141,7 +141,7 @@ def test_31_a_lock_of_a_dead_process_does_not_block(workspace: Workspace) -> Non
     assert export(segment(400)).accepted == 400
 
 
-def test_32_only_invalid_rows_are_refused_with_their_reasons(emulator: RunningEmulator) -> None:
+def test_32_only_invalid_rows_are_rejected_with_their_reasons(emulator: RunningEmulator) -> None:
     connect()
     frame = pd.DataFrame({"email": ["none", "a@@contoso.com", "plain"]})
     with pytest.raises(ExportRefusedError, match="1 missing, 1 no_at, 1 many_at"):
@@ -156,7 +156,7 @@ def test_32_only_invalid_rows_are_refused_with_their_reasons(emulator: RunningEm
         (pd.DataFrame({"email": ["a"], "EMail": ["b"]}), "Several columns may hold the e-mail address"),
     ],
 )
-def test_33_a_doubtful_column_stops_before_anything_is_asked(
+def test_33_ambiguous_column_is_refused_before_any_request(
     emulator: RunningEmulator, frame: pd.DataFrame, words: str
 ) -> None:
     with pytest.raises(SegmentError, match=words):
@@ -164,11 +164,11 @@ def test_33_a_doubtful_column_stops_before_anything_is_asked(
     assert emulator.operations() == []
 
 
-def test_33_a_column_name_with_blanks_is_found() -> None:
+def test_33_column_name_with_blanks_is_found() -> None:
     assert ci.segment("All", pd.DataFrame({"email ": ["a@contoso.com"]})).email == "email "
 
 
-def test_33_mixed_values_stop_before_anything_is_sent(emulator: RunningEmulator) -> None:
+def test_33_mixed_values_are_refused_before_anything_is_sent(emulator: RunningEmulator) -> None:
     connect()
     frame = pd.DataFrame({"email": ["a@contoso.com", hash_of("b@contoso.com")]})
     with pytest.raises(ExportRefusedError) as refused:
@@ -186,7 +186,7 @@ def test_34_fewer_than_three_hundred_are_sent_with_a_warning() -> None:
     assert planned(segment(300, name="Enough")).audiences[0].guards == ()
 
 
-def test_35_a_list_of_somebody_else_is_not_mirrored(emulator: RunningEmulator) -> None:
+def test_35_foreign_list_is_not_mirrored(emulator: RunningEmulator) -> None:
     connect()
     foreign_list(emulator)
     with pytest.raises(ExportRefusedError, match=r'mode="replace".*mode="add"') as refused:
@@ -201,7 +201,7 @@ def test_35_a_list_of_somebody_else_is_not_mirrored(emulator: RunningEmulator) -
     assert emulator.members("All") == hashes(400)
 
 
-def test_35_a_duration_changed_outside_stops(emulator: RunningEmulator) -> None:
+def test_35_membership_changed_elsewhere_stops_the_export(emulator: RunningEmulator) -> None:
     connect()
     run = export(segment(400))
     change = {"Type": "CustomerList", "Id": run.results[0].audience_id, "MembershipDuration": 30}
@@ -213,7 +213,7 @@ def test_35_a_duration_changed_outside_stops(emulator: RunningEmulator) -> None:
     assert export(segment(402)).results[0].added == 1
 
 
-def test_36_a_deleted_list_stops_and_is_made_anew_when_told(emulator: RunningEmulator) -> None:
+def test_36_deleted_list_stops_the_export_and_is_created_on_request(emulator: RunningEmulator) -> None:
     connect()
     run = export(segment(400))
     emulator.call("DELETE", "/CampaignManagement/v13/Audiences", {"AudienceIds": [run.results[0].audience_id]})
@@ -225,7 +225,7 @@ def test_36_a_deleted_list_stops_and_is_made_anew_when_told(emulator: RunningEmu
     assert export(segment(401)).results[0].added == 1
 
 
-def test_36_a_renamed_list_is_still_the_one(emulator: RunningEmulator) -> None:
+def test_36_renamed_list_is_still_recognized(emulator: RunningEmulator) -> None:
     connect()
     run = export(segment(400))
     change = {"Type": "CustomerList", "Id": run.results[0].audience_id, "Name": "Everybody"}
@@ -237,7 +237,7 @@ def test_36_a_renamed_list_is_still_the_one(emulator: RunningEmulator) -> None:
     assert planned(segment(402)).audiences[0].guards == ()
 
 
-def test_36_what_is_no_customer_match_list_is_refused(emulator: RunningEmulator) -> None:
+def test_36_list_of_another_type_is_refused(emulator: RunningEmulator) -> None:
     connect()
     foreign_list(emulator, name="Visitors")
     with pytest.raises(NotFoundError, match=r"no Customer Match audience 'Visitor'\. Did you mean 'Visitors'"):
@@ -265,19 +265,19 @@ def test_37_long_numbers_stay_exact(emulator: RunningEmulator) -> None:
 
 
 @pytest.mark.parametrize("days", [391, 0, -2])
-def test_38_impossible_memberships_are_refused(days: int) -> None:
+def test_38_impossible_membership_days_are_refused(days: int) -> None:
     connect()
     with pytest.raises(ArgumentError, match="1 to 390 days, or -1"):
         export(segment(3), membership_days=days)
 
 
-def test_38_a_membership_is_a_whole_number_with_blanks_around_it_or_not() -> None:
+def test_38_membership_days_are_a_whole_number_with_optional_blanks() -> None:
     with pytest.raises(ArgumentError, match="whole number"):
         parsed("%ci_export All --membership-days forever")
     assert parsed('%ci_export All --membership-days " -1 "').given("membership_days") == -1
 
 
-def test_39_a_run_that_was_stopped_is_finished_by_another_process(emulator: RunningEmulator) -> None:
+def test_39_stopped_run_is_completed_by_another_process(emulator: RunningEmulator) -> None:
     connect()
 
     def stop(progress: Progress) -> None:
@@ -295,12 +295,12 @@ def test_39_a_run_that_was_stopped_is_finished_by_another_process(emulator: Runn
     assert emulator.members("All") == hashes(9_500)
 
 
-def test_39_a_run_that_is_not_known_is_not_guessed() -> None:
+def test_39_unknown_run_is_not_guessed() -> None:
     with pytest.raises(NotFoundError, match="There is no run 'abcd'"):
         resumed("abcd")
 
 
-def test_39_an_export_finishes_the_run_before_it_first(emulator: RunningEmulator, waits: list[float]) -> None:
+def test_39_export_completes_the_previous_run_first(emulator: RunningEmulator, waits: list[float]) -> None:
     connect()
     fail(emulator, APPLY, *["lost_reply"] * 5)
     with pytest.raises(ServiceError):
@@ -313,7 +313,7 @@ def test_39_an_export_finishes_the_run_before_it_first(emulator: RunningEmulator
     assert emulator.members("All") == hashes(500)
 
 
-def test_40_a_plan_is_carried_out_once() -> None:
+def test_40_plan_is_applied_once() -> None:
     connect()
     plan = planned(segment(400))
     plan.apply()
@@ -322,7 +322,7 @@ def test_40_a_plan_is_carried_out_once() -> None:
     assert refused.value.code == "plan_outdated"
 
 
-def test_40_a_saved_plan_is_refused_when_something_changed(emulator: RunningEmulator, tmp_path: Path) -> None:
+def test_40_saved_plan_is_refused_after_a_change(emulator: RunningEmulator, tmp_path: Path) -> None:
     connect()
     path = planned(segment(400)).save(tmp_path / "plan.json")
     segment(401)
@@ -333,7 +333,7 @@ def test_40_a_saved_plan_is_refused_when_something_changed(emulator: RunningEmul
     assert ci.Plan.load(path).apply().accepted == 401
 
 
-def test_41_members_who_would_lapse_are_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_41_members_are_sent_again_before_they_expire(monkeypatch: pytest.MonkeyPatch) -> None:
     connect()
     export(segment(400), membership_days=30)
     assert export(segment(401)).results[0].added == 1
@@ -344,7 +344,7 @@ def test_41_members_who_would_lapse_are_sent_again(monkeypatch: pytest.MonkeyPat
     assert export(segment(403)).results[0].added == 1
 
 
-def test_42_files_for_the_sandbox_stay_below_its_limit(tmp_path: Path) -> None:
+def test_42_files_for_the_sandbox_are_smaller_than_its_limit(tmp_path: Path) -> None:
     rows = rows_per_file("sandbox")
     assert rows + 2 <= 20_000
     with pytest.raises(ValueError, match="cannot fit"):
@@ -358,7 +358,7 @@ def test_42_files_for_the_sandbox_stay_below_its_limit(tmp_path: Path) -> None:
         )
 
 
-def test_42_the_plan_counts_the_files_of_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_42_plan_counts_the_files_for_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
     connect()
     rows = rows_per_file("sandbox")
     for module in ("runs.journal", "plans.plan_document"):

@@ -1,4 +1,4 @@
-"""A source that breaks off: what was read is kept, and the next attempt goes on from there."""
+"""If reading a source is interrupted, what was read is kept, and the next attempt resumes there."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def make(source: Insights, via: str, said: list[str] | None = None) -> Any:
 
 
 def undisturbed(source: Insights, via: str) -> tuple[int, dict[str, Any], str]:
-    """Return what an undisturbed reading makes of the segment: count, domains and fingerprint."""
+    """Return the result of an undisturbed reading: count, domains and fingerprint."""
     make(source, via)
     record = source.workspace.segments["All"]
     return record.rows, dict(record.domains), str(record.examples)
@@ -39,9 +39,7 @@ def undisturbed(source: Insights, via: str) -> tuple[int, dict[str, Any], str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("link", ["skip", "skiptoken", "none"])
-def test_a_reading_that_breaks_off_at_page_1000_goes_on_from_there(
-    source: Insights, emulator: RunningEmulator, link: str
-) -> None:
+def test_reading_interrupted_at_page_1000_resumes_there(source: Insights, emulator: RunningEmulator, link: str) -> None:
     emulator.control("POST", "/settings", {"next_link": link, "page_size": 4, "customers": 4_400})
     expected = undisturbed(source, "csv")
     emulator.fault("GetData", "http_403", call=1_001)
@@ -57,7 +55,7 @@ def test_a_reading_that_breaks_off_at_page_1000_goes_on_from_there(
     assert (record.rows, record.domains, str(record.examples)) == expected
 
 
-def test_a_reading_that_is_stopped_goes_on_from_there(source: Insights, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stopped_reading_resumes(source: Insights, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = undisturbed(source, "rest")
     conversation = source.services.insights.conversation
     ask, asked = conversation.get, iter(range(1_000))
@@ -97,7 +95,7 @@ ci.segment("All", source.segment("All_customers", via="rest"))
 
 
 @pytest.mark.slow
-def test_a_kernel_that_dies_loses_a_hundred_pages_at_most(source: Insights, emulator: RunningEmulator) -> None:
+def test_killed_kernel_loses_at_most_a_hundred_pages(source: Insights, emulator: RunningEmulator) -> None:
     emulator.control("POST", "/settings", {"customers": 25_000})
     expected = undisturbed(source, "csv")
     before = calls(emulator, "GetData")
@@ -112,7 +110,7 @@ def test_a_kernel_that_dies_loses_a_hundred_pages_at_most(source: Insights, emul
     assert (record.rows, record.domains, str(record.examples)) == expected
 
 
-def test_a_refresh_in_between_begins_anew(source: Insights, emulator: RunningEmulator) -> None:
+def test_refresh_in_the_meantime_starts_the_reading_over(source: Insights, emulator: RunningEmulator) -> None:
     emulator.fault("GetData", "http_403", call=10)
     with pytest.raises(ServiceError):
         make(source, "rest")
@@ -124,7 +122,7 @@ def test_a_refresh_in_between_begins_anew(source: Insights, emulator: RunningEmu
     assert not any("Going on" in sentence for sentence in said)
 
 
-def test_a_segment_refreshed_while_being_read_is_refused(
+def test_segment_refreshed_during_reading_is_refused(
     source: Insights, emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     emulator.control("POST", "/settings", {"refresh_seconds": 0})
@@ -143,12 +141,12 @@ def test_a_segment_refreshed_while_being_read_is_refused(
     assert "All" not in source.workspace.segments
 
 
-def test_a_sign_in_that_ends_in_mid_paging_is_renewed(source: Insights, emulator: RunningEmulator) -> None:
+def test_token_expiring_between_pages_is_renewed(source: Insights, emulator: RunningEmulator) -> None:
     emulator.fault("GetData", "token_expired", call=25)
     assert make(source, "rest").rows == 5_000
 
 
-def test_a_storm_of_429_is_waited_out(
+def test_throttling_is_waited_out(
     source: Insights, emulator: RunningEmulator, waits: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:
     emulator.fault("GetData", "http_429", call=7, times=9, retry_after=60)
@@ -157,7 +155,7 @@ def test_a_storm_of_429_is_waited_out(
     assert capsys.readouterr().out.count("too many calls. Trying again in 60 s.") == 9
 
 
-def test_a_storm_that_outlasts_our_patience_can_be_gone_on_from(source: Insights, emulator: RunningEmulator) -> None:
+def test_reading_resumes_after_endless_throttling(source: Insights, emulator: RunningEmulator) -> None:
     emulator.fault("GetData", "http_429", call=7, times=500, retry_after=60)
     with pytest.raises(ServiceError, match="too many calls"):
         make(source, "rest")
@@ -167,7 +165,7 @@ def test_a_storm_that_outlasts_our_patience_can_be_gone_on_from(source: Insights
     assert any("after 6 pages and 600 members" in sentence for sentence in said)
 
 
-def test_a_page_that_repeats_ends_the_reading_and_the_next_attempt_goes_on(
+def test_repeated_page_ends_the_reading_and_the_next_attempt_resumes(
     source: Insights, emulator: RunningEmulator
 ) -> None:
     emulator.fault("GetData", "repeated_page", call=12, times=500)
@@ -177,16 +175,14 @@ def test_a_page_that_repeats_ends_the_reading_and_the_next_attempt_goes_on(
     assert make(source, "rest").rows == 5_000
 
 
-def test_a_link_to_another_host_ends_the_reading(source: Insights, emulator: RunningEmulator) -> None:
+def test_next_link_to_another_host_ends_the_reading(source: Insights, emulator: RunningEmulator) -> None:
     emulator.fault("GetData", "foreign_next_link", call=3)
     with pytest.raises(ServiceError, match="nothing was sent there"):
         make(source, "rest")
     assert make(source, "rest").rows == 5_000
 
 
-def test_a_page_that_is_not_known_any_more_lets_the_reading_start_over(
-    source: Insights, emulator: RunningEmulator
-) -> None:
+def test_expired_page_starts_the_reading_over(source: Insights, emulator: RunningEmulator) -> None:
     emulator.fault("GetData", "http_403", call=10)
     with pytest.raises(ServiceError):
         make(source, "rest")
@@ -200,7 +196,7 @@ def test_a_page_that_is_not_known_any_more_lets_the_reading_start_over(
 
 
 @pytest.mark.parametrize("fault_name", ["broken_off", "http_503", "partition_expired"])
-def test_a_file_that_breaks_off_or_expires_is_fetched_again(
+def test_interrupted_or_expired_file_is_downloaded_again(
     source: Insights, emulator: RunningEmulator, fault_name: str
 ) -> None:
     expected = undisturbed(source, "csv")
@@ -208,7 +204,7 @@ def test_a_file_that_breaks_off_or_expires_is_fetched_again(
     assert undisturbed(source, "csv") == expected
 
 
-def test_files_that_were_read_are_not_read_again(source: Insights, emulator: RunningEmulator) -> None:
+def test_completed_files_are_not_read_again(source: Insights, emulator: RunningEmulator) -> None:
     emulator.control("POST", "/settings", {"partitions": 12})
     emulator.fault("GetPartition", "http_503", call=20, times=500)
     with pytest.raises(ServiceError, match="cannot be fetched to its end"):
@@ -221,7 +217,7 @@ def test_files_that_were_read_are_not_read_again(source: Insights, emulator: Run
     assert any("Going on with an earlier reading" in sentence for sentence in said)
 
 
-def test_nobody_reads_the_same_twice_at_a_time(source: Insights, emulator: RunningEmulator) -> None:
+def test_same_segment_is_read_once_at_a_time(source: Insights, emulator: RunningEmulator) -> None:
     wanted = source.segment(SEGMENT, via="rest")
     conversation = source.services.insights.conversation
     ask = conversation.get
@@ -241,7 +237,7 @@ def test_nobody_reads_the_same_twice_at_a_time(source: Insights, emulator: Runni
     assert emulator
 
 
-def test_a_sign_in_that_is_not_renewed_keeps_what_was_read(source: Insights, emulator: RunningEmulator) -> None:
+def test_failed_renewal_keeps_what_was_read(source: Insights, emulator: RunningEmulator) -> None:
     emulator.fault("GetData", "http_401", call=8, times=2)
     with pytest.raises(SignInError, match="does not accept this sign-in"):
         make(source, "rest")

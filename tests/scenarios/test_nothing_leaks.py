@@ -1,7 +1,7 @@
-"""A whole job in a notebook, and then every byte that it left behind: no address of the data, and no token.
+"""A complete session in a notebook, and then a search in every byte that it stored: no address, and no token.
 
-The one place where a token may be is the cache of a sign-in, ``sign-in-*`` of the workspace's folder: encrypted where
-the platform can, and readable by its owner only. The emulator's own sign-in is not kept at all, so there is none here.
+The only place for tokens is the cache of a sign-in, ``sign-in-*`` in the workspace's folder: encrypted if the platform
+supports it, and readable only by its owner. The sign-in to the emulator is not stored, so there is no cache here.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import logging, os, pandas as pd, requests
 logging.basicConfig(filename=os.environ["LOG"], level=logging.DEBUG, force=True)
 logging.captureWarnings(True)
 from ci_magics.clock import SystemClock
-SystemClock.sleep = lambda _clock, seconds: None  # no wait passes
+SystemClock.sleep = lambda _clock, seconds: None  # waits take no time
 
 def fail(operation, *faults, **details):
     asked = [{"operation": operation, "call": n, "fault": fault, **details} for n, fault in enumerate(faults, 1)]
@@ -173,13 +173,13 @@ MISTAKES = 7
 
 @pytest.fixture
 def place(tmp_path: Path) -> str:
-    """Where the workspace is."""
+    """Return the location of the workspace."""
     return str(tmp_path / "workspace")
 
 
 @pytest.fixture
 def kept_elsewhere() -> Callable[[], dict[str, bytes]]:
-    """What a workspace keeps that is not below its folder."""
+    """Return what a workspace stores outside its folder."""
     return dict
 
 
@@ -213,7 +213,7 @@ def notebook() -> nbformat.NotebookNode:
     return nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
 
 
-def test_a_whole_job_leaves_no_address_and_no_token(
+def test_complete_session_leaves_no_address_and_no_token(
     emulator: RunningEmulator,
     relay: Relay,
     place: str,

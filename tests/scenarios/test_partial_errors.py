@@ -1,4 +1,4 @@
-"""Scenarios 1 to 12: Microsoft takes a part."""
+"""Scenarios 1 to 12: Microsoft accepts only a part."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("emulator", "workspace", "waits")
 APPLY = "ApplyCustomerListUserData"
 
 
-def test_01_one_refused_row_leaves_the_others_accepted(emulator: RunningEmulator) -> None:
+def test_01_one_rejected_row_leaves_the_others_accepted(emulator: RunningEmulator) -> None:
     connect()
     fail(emulator, APPLY, "partial", indexes=[1])
     run = export(segment(1_000))
@@ -45,9 +45,7 @@ def test_01_one_refused_row_leaves_the_others_accepted(emulator: RunningEmulator
 @pytest.mark.parametrize(
     "details", [{"indexes": [1_000]}, {"indexes": [-1]}, {"shape": "object"}, {"shape": "string"}, {"shape": "number"}]
 )
-def test_02_errors_that_cannot_be_placed_leave_the_outcome_unknown(
-    emulator: RunningEmulator, details: dict[str, Any]
-) -> None:
+def test_02_errors_without_a_row_leave_the_outcome_unknown(emulator: RunningEmulator, details: dict[str, Any]) -> None:
     connect()
     fail(emulator, APPLY, "partial", **details)
     with pytest.raises(OutcomeUnknownError, match=r"ci\.runs\.resume\("):
@@ -58,13 +56,13 @@ def test_02_errors_that_cannot_be_placed_leave_the_outcome_unknown(
 
 
 @pytest.mark.parametrize("shape", ["missing", "null"])
-def test_02_an_answer_without_errors_is_success(emulator: RunningEmulator, shape: str) -> None:
+def test_02_response_without_errors_is_success(emulator: RunningEmulator, shape: str) -> None:
     connect()
     fail(emulator, APPLY, "partial", shape=shape, indexes=[])
     assert export(segment(400)).status == "Completed"
 
 
-def test_03_two_profiles_with_one_refused_hash_are_both_reported(emulator: RunningEmulator) -> None:
+def test_03_two_profiles_with_one_rejected_hash_are_both_reported(emulator: RunningEmulator) -> None:
     connect()
     frame = pd.DataFrame({"Id": ["a", "b", "c"], "EMail": ["x@contoso.com", " X@contoso.com", "y@contoso.com"]})
     fail(emulator, APPLY, "partial", indexes=[0])
@@ -73,7 +71,7 @@ def test_03_two_profiles_with_one_refused_hash_are_both_reported(emulator: Runni
     assert run.rejected_rows()["key"].tolist() == ["a", "b"]
 
 
-def test_04_an_error_without_a_code_is_no_crash(emulator: RunningEmulator) -> None:
+def test_04_error_without_a_code_is_reported(emulator: RunningEmulator) -> None:
     connect()
     fail(emulator, APPLY, "partial", indexes=[0], code=None)
     rejected = export(segment(3)).rejected_rows()
@@ -82,7 +80,7 @@ def test_04_an_error_without_a_code_is_no_crash(emulator: RunningEmulator) -> No
 
 
 @pytest.mark.parametrize("fault", ["partial", "106"])
-def test_05_words_of_the_provider_are_never_shown(
+def test_05_messages_of_the_provider_are_never_shown(
     emulator: RunningEmulator, fault: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     connect()
@@ -95,7 +93,7 @@ def test_05_words_of_the_provider_are_never_shown(
     assert "contoso.com" not in shown + capsys.readouterr().out
 
 
-def test_06_plain_items_are_refused_and_hashes_taken(emulator: RunningEmulator, workspace: Workspace) -> None:
+def test_06_plain_items_are_rejected_and_hashes_accepted(emulator: RunningEmulator, workspace: Workspace) -> None:
     services = open_services(workspace, connect(), show=print)
     audience_id, _ = services.advertising.add_audience(
         "All", description="", scope="Account", parent_id="111", membership_days=-1
@@ -105,7 +103,7 @@ def test_06_plain_items_are_refused_and_hashes_taken(emulator: RunningEmulator, 
     assert emulator.members("All") == {hash_of("x")}
 
 
-def test_07_an_error_about_the_list_alone_is_no_success(emulator: RunningEmulator) -> None:
+def test_07_error_of_the_list_is_not_success(emulator: RunningEmulator) -> None:
     connect()
     fail(emulator, "UploadFile", "list_error", code=8000)
     with pytest.raises(ServiceError) as refused:
@@ -116,7 +114,7 @@ def test_07_an_error_about_the_list_alone_is_no_success(emulator: RunningEmulato
     assert emulator.members("All") == set()
 
 
-def test_08_result_columns_are_found_by_their_heading(emulator: RunningEmulator) -> None:
+def test_08_result_columns_are_found_by_name(emulator: RunningEmulator) -> None:
     connect()
     fail(emulator, "UploadFile", "partial", indexes=[7], reordered=True)
     run = export(segment(12_000))
@@ -124,7 +122,7 @@ def test_08_result_columns_are_found_by_their_heading(emulator: RunningEmulator)
     assert run.rejected_rows()["key"].tolist() == ["k7"]
 
 
-def test_09_an_expired_result_address_is_asked_for_again(emulator: RunningEmulator) -> None:
+def test_09_expired_result_url_is_requested_again(emulator: RunningEmulator) -> None:
     connect()
     faults = [
         {"operation": "UploadFile", "call": 1, "fault": "partial", "indexes": [7]},
@@ -136,7 +134,7 @@ def test_09_an_expired_result_address_is_asked_for_again(emulator: RunningEmulat
     assert calls(emulator, "GetResultFile") == 2
 
 
-def test_10_what_was_added_stays_accepted_when_removing_fails(emulator: RunningEmulator) -> None:
+def test_10_additions_stay_accepted_if_removals_fail(emulator: RunningEmulator) -> None:
     connect()
     export(segment(10))
     emulator.control("POST", "/faults", [{"operation": APPLY, "call": 2, "fault": "106"}])
@@ -164,9 +162,7 @@ def test_11_nobody_is_added_and_removed_in_one_run(emulator: RunningEmulator, wo
 
 
 @pytest.mark.parametrize(("code", "words"), [(4853, "exists already"), (8003, "terms are not accepted")])
-def test_12_a_refused_list_is_said_in_our_words_and_not_tried_again(
-    emulator: RunningEmulator, code: int, words: str
-) -> None:
+def test_12_refused_list_has_our_message_and_is_not_retried(emulator: RunningEmulator, code: int, words: str) -> None:
     connect()
     fail(emulator, "AddAudiences", "partial", indexes=[0], code=code)
     with pytest.raises(ServiceError, match=words) as refused:

@@ -1,4 +1,4 @@
-"""Bad input of segments: too many columns, circles, files that vanish or break off, keys that repeat."""
+"""Bad input of segments: too many columns, circular definitions, files that disappear, keys that repeat."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ci_magics.segmentation.sources.queries import query, read_columns
 pytestmark = pytest.mark.usefixtures("workspace")
 
 PEOPLE = pd.DataFrame({"Id": ["a", "b", "c"], "EMail": [f"{name}@contoso.com" for name in "abc"], "n": [1, 2, 3]})
-#: Seconds of work. Each takes far less than one; looking for repeated names by comparing all with all takes more.
+#: The limit in seconds. Each use takes far less than one; a quadratic search for repeated names would take more.
 QUICK = 3.0
 
 
@@ -51,7 +51,7 @@ USES: dict[str, Callable[[pd.DataFrame], Any]] = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("use", USES)
-def test_ten_thousand_columns_are_no_burden(wide: pd.DataFrame, use: str) -> None:
+def test_ten_thousand_columns_are_fast(wide: pd.DataFrame, use: str) -> None:
     ci.segment("Warm", PEOPLE)
     began = time.process_time()
     assert USES[use](wide) == 3
@@ -63,7 +63,7 @@ def test_ten_thousand_columns_are_no_burden(wide: pd.DataFrame, use: str) -> Non
     "options",
     [{"rule": "colum_17 = 0"}, {"where": "colum_17 = 0"}, {"email": "colum_17"}, {"key": "colum_17"}],
 )
-def test_of_ten_thousand_columns_only_some_are_listed(wide: pd.DataFrame, options: dict[str, str]) -> None:
+def test_long_list_of_columns_is_shortened(wide: pd.DataFrame, options: dict[str, str]) -> None:
     with pytest.raises(SegmentError, match=r"no column 'colum_17'\. Did you mean 'column_17'\?") as refused:
         ci.segment("S", wide, **options)  # type: ignore[arg-type]
     assert refused.value.next_step.endswith("column_26 and 9973 more.")
@@ -81,7 +81,7 @@ CIRCLES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("circle", CIRCLES)
-def test_a_segment_is_never_made_of_itself(circle: str) -> None:
+def test_circular_segment_is_refused(circle: str) -> None:
     before = ci.segment("A", PEOPLE)
     ci.segment("B", PEOPLE, rule="'A'")
     ci.segment("C", "SELECT people.* FROM people SEMI JOIN A USING (Id)", frames={"people": PEOPLE})
@@ -92,14 +92,14 @@ def test_a_segment_is_never_made_of_itself(circle: str) -> None:
     assert ci.open_workspace().store.segments["A"].id == before.id
 
 
-def test_segments_may_use_one_another_in_one_direction() -> None:
+def test_segments_can_use_each_other_in_one_direction() -> None:
     a, b = ci.segment("A", PEOPLE), ci.segment("B", PEOPLE, where="n > 1")
     ci.segment("C", a & b)
     assert ci.segment("D", rule="'C' or 'A'").rows == 3
     assert ci.segment("D", rule="'C' and 'B'", show=lambda _sentence: None).rows == 2
 
 
-def test_a_frame_of_the_segments_own_name_is_no_circle() -> None:
+def test_frame_with_the_name_of_the_segment_is_not_a_circle() -> None:
     for _again in range(2):
         assert ci.segment("people", "SELECT * FROM people WHERE n > 1", frames={"people": PEOPLE}).rows == 2
 
@@ -122,8 +122,8 @@ OPENED: dict[str, Callable[[Path], Any]] = {
 
 
 @pytest.mark.parametrize("kind", OPENED)
-def test_a_file_that_vanishes_is_named(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text_source, "SMALL", 0)  # a small file is kept in memory while it is used
+def test_file_that_disappears_is_named(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_source, "SMALL", 0)  # small files are read into memory
     many(tmp_path)
     rows = OPENED[kind](tmp_path)
     for path in tmp_path.glob("people.*"):
@@ -134,7 +134,7 @@ def test_a_file_that_vanishes_is_named(kind: str, tmp_path: Path, monkeypatch: p
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet", "query", "dataset"])
-def test_a_file_that_becomes_something_else_is_a_sentence_without_its_content(
+def test_file_that_changes_is_refused_without_quoting_it(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(text_source, "SMALL", 0)
@@ -147,7 +147,7 @@ def test_a_file_that_becomes_something_else_is_a_sentence_without_its_content(
     assert "jan" not in str(refused.value)
 
 
-def test_a_line_that_breaks_the_file_far_down_is_not_quoted(tmp_path: Path) -> None:
+def test_late_invalid_line_is_not_quoted(tmp_path: Path) -> None:
     many(tmp_path)
     with (tmp_path / "people.csv").open("a") as file:
         file.write("eva@contoso.com,jan@contoso.com,one too many\n")
@@ -158,13 +158,13 @@ def test_a_line_that_breaks_the_file_far_down_is_not_quoted(tmp_path: Path) -> N
         assert ci.open_workspace().store.segments.names() == []
 
 
-def test_a_value_that_a_condition_cannot_compare_is_its_own_fault(tmp_path: Path) -> None:
+def test_value_that_a_condition_cannot_compare_is_reported(tmp_path: Path) -> None:
     many(tmp_path)
     with pytest.raises(SegmentError, match="The condition cannot be used: a value does not fit its type"):
         ci.segment("S", str(tmp_path / "people.parquet"), where="EMail::INTEGER > 3")
 
 
-def test_a_relation_whose_file_is_gone_is_a_sentence(tmp_path: Path) -> None:
+def test_relation_of_a_missing_file_is_reported(tmp_path: Path) -> None:
     many(tmp_path)
     relation = duckdb.sql(f"FROM '{tmp_path}/people.parquet'")
     (tmp_path / "people.parquet").unlink()
@@ -173,7 +173,7 @@ def test_a_relation_whose_file_is_gone_is_a_sentence(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("source", ["frame", "query", "file", "rule"])
-def test_a_key_that_repeats_is_counted_named_and_a_way_out_is_offered(source: str, tmp_path: Path) -> None:
+def test_requested_key_that_repeats_is_refused_with_a_choice(source: str, tmp_path: Path) -> None:
     people = PEOPLE.assign(Code=["x", "x", None])
     people.to_parquet(tmp_path / "people.parquet")
     options: dict[str, dict[str, Any]] = {
@@ -187,7 +187,7 @@ def test_a_key_that_repeats_is_counted_named_and_a_way_out_is_offered(source: st
     assert "leave out key" in refused.value.next_step
 
 
-def test_a_key_that_repeats_is_counted_and_a_choice_is_offered() -> None:
+def test_repeated_key_column_is_reported_with_a_choice() -> None:
     frame = people(6).rename(columns={"Id": "CustomerId"})
     frame.loc[[0, 1], "CustomerId"] = None
     frame.loc[[2, 3], "CustomerId"] = "same"

@@ -1,4 +1,4 @@
-"""Scenarios 13 to 19: tokens that end, and tokens that must not be seen."""
+"""Scenarios 13 to 19: tokens that expire, and tokens that must stay secret."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ APPLY = "ApplyCustomerListUserData"
 
 
 @pytest.mark.parametrize("as_string", [False, True])
-def test_13_an_expired_token_behind_another_error_is_renewed_once(emulator: RunningEmulator, as_string: bool) -> None:
+def test_13_expired_token_after_another_error_is_renewed_once(emulator: RunningEmulator, as_string: bool) -> None:
     connect()
     fail(emulator, APPLY, "109", preceded_by=100, status=500, as_string=as_string)
     assert export(segment(400)).status == "Completed"
     assert calls(emulator, APPLY) == 2
 
 
-def test_14_a_sign_in_refused_twice_stops(emulator: RunningEmulator) -> None:
+def test_14_sign_in_refused_twice_stops_the_export(emulator: RunningEmulator) -> None:
     connect()
     fail(emulator, APPLY, "105", "105")
     with pytest.raises(SignInError, match="does not accept this sign-in"):
@@ -41,17 +41,17 @@ def test_14_a_sign_in_refused_twice_stops(emulator: RunningEmulator) -> None:
     assert calls(emulator, APPLY) == 2
 
 
-def test_14_missing_rights_are_not_renewed(emulator: RunningEmulator) -> None:
+def test_14_missing_rights_do_not_renew_the_token(emulator: RunningEmulator) -> None:
     connect()
     fail(emulator, APPLY, "106", status=401)
     before = calls(emulator, "Token")
     with pytest.raises(ServiceError, match="may not use this account"):
         export(segment(400))
     assert calls(emulator, APPLY) == 1
-    assert calls(emulator, "Token") == before + 1  # the sign-in of the export itself
+    assert calls(emulator, "Token") == before + 1  # the sign-in of the export
 
 
-def test_15_a_revoked_sign_in_asks_for_a_new_one_and_counts_nothing_as_sent(emulator: RunningEmulator) -> None:
+def test_15_revoked_sign_in_asks_for_a_new_one_and_counts_nothing_as_sent(emulator: RunningEmulator) -> None:
     connect()
     faults = [
         {"operation": APPLY, "call": 1, "fault": "109"},
@@ -66,7 +66,7 @@ def test_15_a_revoked_sign_in_asks_for_a_new_one_and_counts_nothing_as_sent(emul
     assert resumed(record.name).accepted == 400
 
 
-def test_16_a_token_that_ends_on_the_way_is_renewed_and_nothing_sent_twice(emulator: RunningEmulator) -> None:
+def test_16_token_expiring_during_a_run_is_renewed_and_nothing_is_sent_twice(emulator: RunningEmulator) -> None:
     connect()
     emulator.control("POST", "/faults", [{"operation": APPLY, "call": 5, "fault": "token_expired"}])
     run = export(segment(9_500))
@@ -76,7 +76,7 @@ def test_16_a_token_that_ends_on_the_way_is_renewed_and_nothing_sent_twice(emula
     assert sum(line["status"] == 200 for line in answered) == 10
 
 
-def test_17_a_new_refresh_token_is_kept_in_place_of_the_old(emulator: RunningEmulator, tmp_path: Path) -> None:
+def test_17_new_refresh_token_replaces_the_old_one(emulator: RunningEmulator, tmp_path: Path) -> None:
     endpoints = endpoints_of("emulator", emulator.base_url)
     path = tmp_path / "tokens.bin"
     app = signin.open_application(
@@ -92,7 +92,7 @@ def test_17_a_new_refresh_token_is_kept_in_place_of_the_old(emulator: RunningEmu
     assert emulator.refresh_token not in kept[1]
 
 
-def test_18_no_token_is_in_anything_that_is_shown_or_saved(
+def test_18_token_is_neither_shown_nor_saved(
     emulator: RunningEmulator, workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     connection = connect()
@@ -109,7 +109,7 @@ def test_18_no_token_is_in_anything_that_is_shown_or_saved(
         assert secret.encode() not in stored
 
 
-def test_19_redirects_get_no_credentials(emulator: RunningEmulator) -> None:
+def test_19_redirect_gets_no_credentials(emulator: RunningEmulator) -> None:
     connect()
     fail(emulator, APPLY, "redirect")
     with pytest.raises(ServiceError) as refused:

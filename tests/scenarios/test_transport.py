@@ -1,4 +1,4 @@
-"""Scenarios 20 to 26: limits, lost answers and long waits."""
+"""Scenarios 20 to 26: limits, lost responses and long waits."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("emulator", "workspace")
 
 APPLY = "ApplyCustomerListUserData"
-MANY = 12_000  # more than single calls are used for
+MANY = 12_000  # too many for single calls
 
 
-def test_20_too_many_calls_wait_a_minute(emulator: RunningEmulator, waits: list[float]) -> None:
+def test_20_throttling_waits_a_minute(emulator: RunningEmulator, waits: list[float]) -> None:
     connect()
     fail(emulator, APPLY, "117")
     said: list[str] = []
@@ -37,7 +37,7 @@ def test_20_retry_after_is_honored(emulator: RunningEmulator, waits: list[float]
     assert waits == [7.0]
 
 
-def test_20_the_bulk_limit_waits_up_to_a_quarter_of_an_hour_and_stays_resumable(
+def test_20_bulk_limit_waits_up_to_fifteen_minutes_and_stays_resumable(
     emulator: RunningEmulator, waits: list[float]
 ) -> None:
     connect()
@@ -51,7 +51,7 @@ def test_20_the_bulk_limit_waits_up_to_a_quarter_of_an_hour_and_stays_resumable(
 
 
 @pytest.mark.usefixtures("waits")
-def test_21_a_lost_answer_to_a_call_is_asked_for_again(emulator: RunningEmulator) -> None:
+def test_21_call_with_a_lost_response_is_repeated(emulator: RunningEmulator) -> None:
     connect()
     fail(emulator, APPLY, "lost_reply")
     assert export(segment(400)).accepted == 400
@@ -60,7 +60,7 @@ def test_21_a_lost_answer_to_a_call_is_asked_for_again(emulator: RunningEmulator
 
 @pytest.mark.usefixtures("waits")
 @pytest.mark.parametrize("fault", ["lost_reply", "lost_request"])
-def test_21_a_new_list_is_looked_up_before_it_is_made_again(emulator: RunningEmulator, fault: str) -> None:
+def test_21_new_list_is_looked_up_before_it_is_created_again(emulator: RunningEmulator, fault: str) -> None:
     connect()
     fail(emulator, "AddAudiences", fault)
     try:
@@ -73,7 +73,7 @@ def test_21_a_new_list_is_looked_up_before_it_is_made_again(emulator: RunningEmu
 
 
 @pytest.mark.usefixtures("waits")
-def test_21_a_replacement_is_asked_for_by_its_request_before_it_is_sent_again(emulator: RunningEmulator) -> None:
+def test_21_replacement_is_looked_up_before_it_is_sent_again(emulator: RunningEmulator) -> None:
     connect()
     fail(emulator, "UploadFile", "lost_reply")
     run = export(segment(400), mode="replace")
@@ -83,7 +83,7 @@ def test_21_a_replacement_is_asked_for_by_its_request_before_it_is_sent_again(em
 
 @pytest.mark.usefixtures("waits")
 @pytest.mark.parametrize("fault", ["http_502_html", "empty_body", "huge_body"])
-def test_22_an_unusable_answer_is_never_echoed(emulator: RunningEmulator, fault: str) -> None:
+def test_22_unusable_response_is_never_quoted(emulator: RunningEmulator, fault: str) -> None:
     connect()
     fail(emulator, APPLY, *[fault] * 8)
     with pytest.raises(CiError) as refused:
@@ -95,7 +95,7 @@ def test_22_an_unusable_answer_is_never_echoed(emulator: RunningEmulator, fault:
 
 
 @pytest.mark.usefixtures("waits")
-def test_23_internal_errors_end_after_some_tries_with_a_tracking_id(emulator: RunningEmulator) -> None:
+def test_23_internal_errors_end_after_several_attempts_with_a_tracking_id(emulator: RunningEmulator) -> None:
     connect()
     fail(emulator, APPLY, *["0"] * 10)
     with pytest.raises(ServiceError) as refused:
@@ -106,7 +106,7 @@ def test_23_internal_errors_end_after_some_tries_with_a_tracking_id(emulator: Ru
 
 
 @pytest.mark.usefixtures("waits")
-def test_24_a_cut_upload_is_sent_to_a_new_address(emulator: RunningEmulator) -> None:
+def test_24_interrupted_upload_is_sent_to_a_new_url(emulator: RunningEmulator) -> None:
     connect()
     fail(emulator, "UploadFile", "reset_mid_upload")
     assert export(segment(MANY)).accepted == MANY
@@ -114,7 +114,7 @@ def test_24_a_cut_upload_is_sent_to_a_new_address(emulator: RunningEmulator) -> 
 
 
 @pytest.mark.usefixtures("waits")
-def test_24_a_file_that_fails_does_not_spoil_the_one_before(emulator: RunningEmulator) -> None:
+def test_24_failed_file_does_not_affect_the_previous_one(emulator: RunningEmulator) -> None:
     connect()
     export(segment(2 * MANY))
     faults = [{"operation": "UploadFile", "call": number, "fault": "lost_request"} for number in (2, 3)]
@@ -128,7 +128,7 @@ def test_24_a_file_that_fails_does_not_spoil_the_one_before(emulator: RunningEmu
 
 
 @pytest.mark.usefixtures("waits")
-def test_25_unfinished_statuses_are_waited_for(emulator: RunningEmulator) -> None:
+def test_25_unfinished_status_is_waited_for(emulator: RunningEmulator) -> None:
     connect()
     fail(emulator, "GetBulkUploadStatus", "status_FileUploaded", "status_InProgress", "status_InProgress")
     assert export(segment(MANY)).status == "Completed"
@@ -136,7 +136,7 @@ def test_25_unfinished_statuses_are_waited_for(emulator: RunningEmulator) -> Non
 
 @pytest.mark.usefixtures("waits")
 @pytest.mark.parametrize("status", ["Failed", "Expired", "Aborted", "UploadFileRowCountExceeded"])
-def test_25_any_other_end_is_reported_and_not_repeated(emulator: RunningEmulator, status: str) -> None:
+def test_25_any_other_final_status_is_reported_and_not_repeated(emulator: RunningEmulator, status: str) -> None:
     connect()
     fail(emulator, "UploadFile", f"status_{status}")
     with pytest.raises(OutcomeUnknownError, match=status):
@@ -147,7 +147,7 @@ def test_25_any_other_end_is_reported_and_not_repeated(emulator: RunningEmulator
     assert resumed(record.name).accepted == MANY
 
 
-def test_26_a_run_is_running_until_its_last_audience_is_done() -> None:
+def test_26_run_is_running_until_its_last_audience_is_done() -> None:
     connect()
     seen: list[str] = []
 

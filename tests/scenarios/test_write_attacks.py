@@ -1,4 +1,4 @@
-"""Nothing that a person can write as a query, condition, rule or column writes, waits, or reads another file."""
+"""No query, condition, rule or column can write, wait, or read another file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 PEOPLE = pl.DataFrame({"Id": [1, 2, 3], "EMail": [f"p{number}@contoso.com" for number in range(3)], "Spend": [1, 2, 3]})
 TABLES = "CREATE TABLE people AS SELECT 1 AS Id, 'a@contoso.com' AS EMail; CREATE TABLE log (x INTEGER)"
-#: Queries over frames, files and both databases in files.
+#: Queries over frames, files, and SQLite and DuckDB files.
 QUERIES = (
     "DELETE FROM people",
     "DELETE FROM people RETURNING *",
@@ -69,7 +69,7 @@ QUERIES = (
     "SELECT Id, sleep(9) AS EMail FROM people",
     "SELECT Id, EMail FROM 'https://example.com/people.csv'",
 )
-#: Conditions: each part of a query that could leave the parentheses around it, or read something else.
+#: Conditions with parts of queries that could close the surrounding parentheses, or read something else.
 CONDITIONS = (
     "1 = 1; DELETE FROM people",
     "1 = 1); DROP TABLE people; --",
@@ -89,7 +89,7 @@ CONDITIONS = (
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder of sources, in which every file stays as it is and no other appears."""
+    """Return a folder of sources; fails if a file changes or appears."""
     folder = tmp_path / "sources"
     folder.mkdir()
     monkeypatch.chdir(folder)
@@ -113,13 +113,13 @@ def refused(attempt: Callable[[], Any]) -> None:
 
 
 @pytest.mark.parametrize("database", [None, "duckdb:///shop.duckdb", "sqlite:///shop.sqlite"])
-def test_no_query_does_more_than_reading(database: str | None) -> None:
+def test_query_only_reads(database: str | None) -> None:
     frames = {} if database else {"people": PEOPLE, "log": PEOPLE}
     for sql in QUERIES:
         refused(lambda: build_segment_from_sql("S", sql, frames=frames, database=database).rows.table())  # noqa: B023
 
 
-def test_no_query_of_a_connection_of_yours_does_more_than_reading() -> None:
+def test_query_of_a_connection_only_reads() -> None:
     with duckdb.connect("shop.duckdb") as own:
         for sql in QUERIES:
             refused(lambda: build_segment_from_sql("S", sql, frames={}, database=own).rows.table())  # noqa: B023
@@ -139,14 +139,14 @@ SOURCES: dict[str, Callable[[], Any]] = {
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_no_condition_does_more_than_reading(source: str) -> None:
+def test_condition_only_reads(source: str) -> None:
     for where in CONDITIONS:
         refused(lambda: build_segment("S", SOURCES[source](), where=where).rows.table())  # noqa: B023
 
 
 @pytest.mark.usefixtures("workspace")
 @pytest.mark.parametrize("source", ["csv", "frame"])
-def test_no_rule_and_no_column_is_run_as_sql(source: str) -> None:
+def test_rules_and_columns_are_never_run_as_sql(source: str) -> None:
     frame = SOURCES[source]()
     for text in (*CONDITIONS, *QUERIES[:9]):
         refused(lambda: ci.segment("S", frame, rule=text))  # noqa: B023
@@ -159,8 +159,8 @@ def test_no_rule_and_no_column_is_run_as_sql(source: str) -> None:
 
 
 @pytest.mark.usefixtures("workspace")
-def test_nothing_is_run_from_a_definition_that_somebody_changed(workspace: Workspace) -> None:
-    """Whoever may write to the workspace still cannot have a scheduler write to a database."""
+def test_changed_definition_is_not_run(workspace: Workspace) -> None:
+    """A user with write access to the workspace must not make a scheduler write to a database."""
     ci.segment("Of files", "SELECT * FROM 'people.csv'")
     ci.segment("Of a database", "SELECT * FROM people", database="duckdb:///shop.duckdb")
     ci.segment("Filtered", "people.parquet", where="Id > 0")
