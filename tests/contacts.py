@@ -1,4 +1,4 @@
-"""Invented contacts in the shape of Microsoft's public sample for Customer Insights: its columns, nobody of it."""
+"""Invented contacts with the columns of Microsoft's public sample for Customer Insights."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NAMES = ("Abbie", "Bo", "Carla", "Daan", "Emma")
 
 
 def contacts(count: int, start: int = 0) -> pl.DataFrame:
-    """Return contacts by number; all have an address, lower-case, valid and different, as in the sample."""
+    """Return contacts by number; all have a valid, lower-case and unique address, as in the sample."""
     number = np.arange(start, start + count)
     place = number % len(PLACES)
     first = np.array(NAMES)[number % len(NAMES)]

@@ -1,4 +1,4 @@
-"""Contoso's people, its connection, and short ways to export them: what many tests begin with."""
+"""Contoso's people, its connection, and short functions to export them, which many tests use."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def resumed(run: str) -> Run:
 
 
 def fail(emulator: RunningEmulator, operation: str, *faults: str, **details: Any) -> None:
-    """Let the next calls of an operation go wrong, one after the other."""
+    """Let the next calls of an operation fail, one after the other."""
     emulator.control(
         "POST",
         "/faults",
@@ -78,7 +78,7 @@ def calls(emulator: RunningEmulator, operation: str) -> int:
 
 
 def foreign_list(emulator: RunningEmulator, name: str = "All", **fields: Any) -> str:
-    """Make a list that somebody else filled with two people; returns its number."""
+    """Create a list that somebody else filled with two people; return its ID."""
     item = {"Type": "CustomerList", "Name": name, "Scope": "Account", "ParentId": "111", **fields}
     answer = emulator.call("POST", "/CampaignManagement/v13/Audiences", {"Audiences": [item]}).json()
     audience_id = str(answer["AudienceIds"][0])

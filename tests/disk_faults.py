@@ -1,4 +1,4 @@
-"""Disturb a process at one file operation: kill it there, or let the disk be full or read-only from there on."""
+"""Disturb a process at one file operation: kill it there, or make the disk full or read-only from there on."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 @dataclass(frozen=True)
 class Faulted:
-    """What came of a process.
+    """The result of a disturbed process.
 
     Parameters
     ----------
     operations
-        How many file operations it came to; None when it was killed.
+        How many file operations it ran; None if it was killed.
     said
-        The type of the error that ended its work, with its sentence; nothing when it came to its end.
+        The type and message of the error that ended its work; empty if it succeeded.
     """
 
     operations: int | None
@@ -40,20 +40,20 @@ class Faulted:
 def run_with_fault(
     work: Callable[[], object], at: int, how: str, within: tuple[str, ...], environment: Mapping[str, str | None]
 ) -> Faulted:
-    """Do some work in a process of its own, which is disturbed at one of its operations.
+    """Do some work in a separate process, which is disturbed at one of its operations.
 
     Parameters
     ----------
     work
         What to do; a function of a module, with its arguments.
     at
-        At which operation, from 1 on; 0 for none.
+        At which operation, starting with 1; 0 for none.
     how
         `KILL`, `FULL` or `READ_ONLY`.
     within
         The folders whose files count.
     environment
-        What the process finds in its environment.
+        Changes of its environment.
     """
     context = mp.get_context("forkserver")
     context.set_forkserver_preload(["ci_magics.activation.exports.export", "pandas"])

@@ -1,4 +1,4 @@
-"""Clocks, tokens and a keyring that tests hold."""
+"""Clocks that tests control, fake tokens and a keyring in memory."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ci_magics.clock import SystemClock
 NOON = datetime(2026, 3, 28, 12, tzinfo=UTC)
 
 
-class HeldClock(SystemClock):
-    """Stands still until it is moved."""
+class FrozenClock(SystemClock):
+    """A clock that stands still until a test advances it."""
 
     def __init__(self, moment: datetime = NOON) -> None:
         super().__init__()
@@ -24,12 +24,12 @@ class HeldClock(SystemClock):
     def now(self) -> datetime:
         return self.moment
 
-    def pass_by(self, **time: float) -> None:
+    def advance(self, **time: float) -> None:
         self.moment += timedelta(**time)
 
 
 class JumpingClock(SystemClock):
-    """Time that passes only in sleep, and then at once."""
+    """A clock that only advances in sleep, and then at once."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,8 +46,8 @@ class JumpingClock(SystemClock):
 
 
 @dataclass
-class GivenTokens:
-    """Tokens of a test: the next one is given at each renewal."""
+class FakeTokens:
+    """Tokens from a list: each renewal returns the next one."""
 
     tokens: Iterator[str]
     renewals: int = 0
@@ -65,7 +65,7 @@ class GivenTokens:
 
 
 class MemoryKeyring(KeyringBackend):
-    """A keyring that lasts as long as the test."""
+    """A keyring in memory."""
 
     priority = 1.0
 

@@ -1,11 +1,11 @@
-"""A client of Customer Insights that is signed in to the emulator, with a clock that a test holds."""
+"""A signed-in client of Customer Insights for the emulator, with a clock that the test controls."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from holding import GivenTokens, JumpingClock
+from holding import FakeTokens, JumpingClock
 
 from ci_magics.microsoft.customer_insights import CustomerInsights
 from ci_magics.microsoft.dataverse import Dataverse
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass
 class InsightsClient:
-    """A client, what it waited for and said, and the emulator behind it."""
+    """A client, what it waited for and said, and its emulator."""
 
     emulator: RunningEmulator
     clock: JumpingClock
-    tokens: GivenTokens
+    tokens: FakeTokens
     said: list[str]
     insights: CustomerInsights
     dataverse: Dataverse
@@ -44,7 +44,7 @@ class InsightsClient:
 
 def insights_client(emulator: RunningEmulator, *tokens: str, key: str | None = None) -> InsightsClient:
     clock, said = JumpingClock(), list[str]()
-    given = GivenTokens(iter(tokens or [emulator.insights_token] * 10))
+    given = FakeTokens(iter(tokens or [emulator.insights_token] * 10))
     place = insights_endpoints("emulator", emulator.base_url)
     service = insights_service(place, emulator.subscription_key if key is None else key)
     insights = CustomerInsights(Conversation(service, given, clock=clock, on_wait=said.append), place)

@@ -1,4 +1,4 @@
-"""Several real kernels that do the same thing at the same time, each in a process of its own."""
+"""Several real kernels that run the same code at the same time, each in its own process."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from typing import Any
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import KernelManager
 
-#: A kernel that has not answered after so many seconds hangs.
+#: A kernel that has not answered after this many seconds hangs.
 HANGING = 300
 
-#: What each of them is told anew before each task.
+#: Code that each kernel runs before each task.
 _VARIABLES = ("CI_MAGICS_WORKSPACE", "CI_MAGICS_EMULATOR", "CI_MAGICS_STORE", "JUPYTERHUB_USER", "XDG_DATA_HOME")
 
 _TASK = """
@@ -45,30 +45,30 @@ class Kernels:
     clients: list[Any]
 
     def at_once(self, code: str) -> list[tuple[str, Any]]:
-        """Let every kernel carry out a function's body at the same time, with its number in ``number``.
+        """Let every kernel run a function body at the same time, with its number in ``number``.
 
         Returns
         -------
         list
-            For each kernel ``("done", what was returned)`` or ``("refused", code of our error)``. Any other error,
-            and a kernel that hangs, fails the test.
+            For each kernel ``("done", returned value)`` or ``("refused", code of the error)``. Any other error, and a
+            kernel that hangs, fails the test.
         """
         asked = [self._ask(number, code) for number in range(len(self.clients))]
         return [self._answer(client, message) for client, message in zip(self.clients, asked, strict=True)]
 
     def begin(self, number: int, code: str) -> Callable[[], tuple[str, Any]]:
-        """Let one kernel carry out a function's body; what is returned waits for its answer, see `at_once`."""
+        """Let one kernel run a function body; the returned function waits for its result, see `at_once`."""
         message = self._ask(number, code)
         return lambda: self._answer(self.clients[number], message)
 
     def one(self, number: int, code: str) -> Any:
-        """Let one kernel carry out a function's body, and return what it returned."""
+        """Let one kernel run a function body, and return its result."""
         done, value = self.begin(number, code)()
         assert done == "done", value
         return value
 
     def kill(self, number: int) -> None:
-        """Kill a kernel with no chance to clean up."""
+        """Kill a kernel without a chance to clean up."""
         self.managers[number].signal_kernel(signal.SIGKILL)
 
     def _ask(self, number: int, code: str) -> str:
@@ -92,13 +92,13 @@ class Kernels:
 
 @contextmanager
 def running_kernels(count: int, folder: Path) -> Iterator[Kernels]:
-    """Start kernels of this very Python, and end them."""
+    """Start kernels of this Python, and stop them."""
     spec = KernelSpec(argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"], language="python")
     tests = str(Path(__file__).parent)
     managers = []
     clients = []
     for number in range(count):
-        # Sockets in the folder: of ports that are free now, another test's kernel may take one before this one does.
+        # Sockets in the folder, because the kernel of another test could take a free port first.
         manager = KernelManager(connection_file=str(folder / f"kernel-{number}.json"), transport="ipc")
         manager._kernel_spec = spec  # noqa: SLF001 - no kernel needs to be installed
         manager.start_kernel(env={**os.environ, "PYTHONPATH": tests}, stdout=-3, stderr=-3)

@@ -1,4 +1,4 @@
-"""Kill exports, the emulator or both at random moments, finish the exports, and compare with undisturbed ones."""
+"""Kill exports, the emulator or both at random times, complete the exports, and compare with undisturbed ones."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ from ci_magics.workspace.store import open_workspace
 if TYPE_CHECKING:
     from conftest import RunningEmulator
 
-#: Who is killed where the emulator is the workspace's own.
+#: What is killed if the emulator belongs to the workspace.
 VICTIMS = ("emulator", "both", "exporter")
-#: What is exported after what: mode, profiles before (none: a new audience), profiles now, first of them.
+#: Sequences of exports: mode, profiles before (None: a new audience), profiles now, first profile.
 KINDS: dict[str, tuple[str, int, int, int]] = {
     "first by calls": ("mirror", 0, 7_500, 0),
     "first by file": ("mirror", 0, 12_000, 0),
@@ -49,16 +49,16 @@ KINDS: dict[str, tuple[str, int, int, int]] = {
     "replace by file": ("replace", 4_000, 3_000, 2_000),
 }
 _COUNTED = ("status", "accepted", "added", "removed", "unchanged", "rejected", "unknown", "unsent", "members")
-#: An export makes a handful of requests: fewer faults than this would mostly miss it.
+#: An export makes few requests: a smaller number of faults would mostly miss it.
 _FAULT_RATE = 0.3
 _SHORT = 500
 _TRIES = 20
 
 
 class WorkspaceEmulator:
-    """The emulator of the workspace that a trial works on, which can be killed too."""
+    """The emulator of the workspace in a trial, which can be killed too."""
 
-    base_url = ""  # no other one is named
+    base_url = ""  # there is no other one
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
         return ci.emulator.control(path.removeprefix("/"), {} if method == "POST" and body is None else body)
@@ -79,7 +79,7 @@ class WorkspaceEmulator:
         return str(self.control("POST", "/credentials")["subscription_key"])
 
     def end(self) -> None:
-        """End the process, and wait until it has released its state folder: it writes there to its last moment."""
+        """Stop the process, and wait until it has released its state folder, to which it writes until the end."""
         folder = open_workspace().emulator_folder
         self.control("POST", "/stop")
         emulator_process.held.pop(folder).release()
@@ -92,7 +92,7 @@ Emulator: TypeAlias = "RunningEmulator | WorkspaceEmulator"
 
 @dataclass(frozen=True)
 class Ending:
-    """What is there when all is done: the emulator's members, the ledger, and the run's own counts."""
+    """The final state: the members in the emulator, the ledger, and the counts of the run."""
 
     members: frozenset[bytes]
     ledger: frozenset[bytes]
@@ -107,21 +107,21 @@ class Trial:
     Parameters
     ----------
     seed
-        What all chance comes from.
+        The seed of the random choices.
     long
-        Whether its lists are taken for long ones, which are kept in parts.
+        Whether its lists are treated as long, and stored in parts.
     kills
-        How many processes were killed before they had come to their end.
+        How many processes were killed before they ended.
     midway
-        How many of these had begun a run that was left unfinished.
+        How many of these left an unfinished run.
     faults
-        How often a request or the disk failed by chance.
+        How many requests or disk operations failed at random.
     calls, files
         How many calls with hashes, and how many bulk files were sent.
     equal
-        Whether it ended like an undisturbed one.
+        Whether the end equals that of an undisturbed one.
     agreed
-        Whether all places said the same of it when it was killed.
+        Whether all places agreed about it after it was killed.
     """
 
     seed: int
@@ -137,7 +137,7 @@ class Trial:
 
 
 class Counting:
-    """What an emulator was asked since this was made, as far as an emulator that was killed since then still knows.
+    """Counts the requests to an emulator since this object was created, as far as the emulator remembers them.
 
     Parameters
     ----------
@@ -165,7 +165,7 @@ class Counting:
 
 
 def run_trial(emulator: Emulator, seed: int) -> Trial:
-    """Kill one export or the workspace's emulator, once or twice, finish the export, and compare."""
+    """Kill one export or the workspace's emulator, once or twice, complete the export, and compare."""
     chance = random.Random(seed)
     victim = VICTIMS[seed % len(VICTIMS)] if isinstance(emulator, WorkspaceEmulator) else "exporter"
     kind = list(KINDS)[seed % len(KINDS)]
@@ -186,13 +186,13 @@ def run_trial(emulator: Emulator, seed: int) -> Trial:
 
 
 def unfinished(folder: Path) -> int:
-    """Return how many runs of a workspace have not come to their end."""
+    """Return how many runs of a workspace are unfinished."""
     return sum(each.finished_at is None for each in open_workspace(folder).runs)
 
 
 @functools.cache
 def undisturbed_ending(emulator: Emulator, kind: str) -> tuple[Ending, float]:
-    """Return how an export ends when nothing happens to it, and how long it takes."""
+    """Return how an undisturbed export ends, and how long it takes."""
     with _prepared(emulator, kind) as folder:
         counts, seconds = _finished(emulator, kind, folder, long=False)
         return _ending(emulator, folder, counts), seconds
@@ -200,7 +200,7 @@ def undisturbed_ending(emulator: Emulator, kind: str) -> tuple[Ending, float]:
 
 @contextmanager
 def _prepared(emulator: Emulator, kind: str) -> Iterator[Path]:
-    """Make a workspace, and fill the audience that the export finds."""
+    """Create a workspace, and fill the audience that the export finds."""
     _mode, before, now, start = KINDS[kind]
     if not isinstance(emulator, WorkspaceEmulator):
         emulator.control("POST", "/reset")
@@ -218,9 +218,9 @@ def _prepared(emulator: Emulator, kind: str) -> Iterator[Path]:
 
 
 def _killed(emulator: Emulator, kind: str, folder: Path, seconds: float, *, long: bool, victim: str) -> int:
-    """Start the export in a process of its own and kill somebody after a while; tell whether it was still running.
+    """Start the export in a separate process and kill something after a while; return whether the export was running.
 
-    An export whose emulator was killed goes on by itself to its end.
+    An export whose emulator was killed continues to its end.
     """
     process, answer = _start(emulator, kind, folder, long=long)
     if answer.poll(30) and answer.recv() == "ready":
@@ -235,11 +235,11 @@ def _killed(emulator: Emulator, kind: str, folder: Path, seconds: float, *, long
 
 
 def _agree(emulator: Emulator, kind: str, folder: Path) -> bool:
-    """Tell whether all places say the same of a killed run, and what is true of a new audience."""
+    """Return whether all places agree about a killed run, and about a new audience."""
     workspace = open_workspace(folder)
     earlier = int(KINDS[kind][1] > 0)
     if len(workspace.runs) == earlier:
-        return True  # it was killed before it began
+        return True  # it was killed before it started
     (record,) = workspace.runs.latest(1)
     run = load_run(workspace, record)
     shown = next(each for each in ci.status(workspace=workspace, show=_unsaid).document()["runs"])
@@ -256,7 +256,7 @@ def _agree(emulator: Emulator, kind: str, folder: Path) -> bool:
 
 
 def _finished(emulator: Emulator, kind: str, folder: Path, *, long: bool) -> tuple[tuple[Any, ...], float]:
-    """Let a fresh process do what is left; returns the run's counts and the seconds it took."""
+    """Let a new process complete the export; return the counts of the run and the seconds it took."""
     process, answer = _start(emulator, kind, folder, long=long)
     assert answer.recv() == "ready"
     started = time.monotonic()
@@ -281,7 +281,7 @@ def _start(emulator: Emulator, kind: str, folder: Path, *, long: bool) -> tuple[
 
 
 def _work(mode: str, earlier_runs: int, place: tuple[str, str], long: bool, answer: Connection) -> None:
-    """Do what is left of the export: begin it, resume it, or read what came of it."""
+    """Complete the export: start it, resume it, or read its result."""
     os.environ |= {"CI_MAGICS_WORKSPACE": place[0], "CI_MAGICS_EMULATOR": place[1]}
     hash_sets.SHORT = _SHORT if long else hash_sets.SHORT
     SystemClock.sleep = lambda _clock, seconds: time.sleep(min(seconds, 0.02))  # type: ignore[method-assign]
@@ -290,7 +290,7 @@ def _work(mode: str, earlier_runs: int, place: tuple[str, str], long: bool, answ
         try:
             run = _begun_or_resumed(mode, earlier_runs)
         except CiError:
-            continue  # chance struck again and again: once more
+            continue  # too many random faults: try once more
         answer.send(tuple(getattr(run.results[0], name) for name in _COUNTED))
         return
 
@@ -307,7 +307,7 @@ def _begun_or_resumed(mode: str, earlier_runs: int) -> Run:
 
 
 def _unsaid(_sentence: str) -> None:
-    """Say nothing: a hundred killed exports have much to say."""
+    """Print nothing: a hundred killed exports would print a lot."""
 
 
 def _ending(emulator: Emulator, folder: Path, counts: tuple[Any, ...]) -> Ending:

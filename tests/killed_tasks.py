@@ -1,7 +1,7 @@
-"""Tasks beside exports that are killed at random: refresh, forget, purge, segments of an export, reading, migration.
+"""Tasks other than exports, killed at random: refresh, erasure, purge, segments of exports, reading, migration.
 
-Each is prepared, begun in another process and killed; then it is done once more. What is there afterwards has to be
-what is there when nothing happened.
+Each task is prepared, started in another process and killed; then it is repeated. The result must be the same as
+without the kill.
 """
 
 from __future__ import annotations
@@ -39,25 +39,25 @@ from ci_magics.workspace.store import open_workspace
 from ci_magics.workspace.tables import metadata
 
 _TRIES = 30
-#: Where the tables of an early workspace come from, and how far it is brought before the task.
+#: Where the tables of an early workspace come from, and how far it is upgraded before the task.
 _FIRST, _OLD = "0001", "0008"
 _EARLY_SEGMENTS = 300
 
 
 @dataclass(frozen=True)
 class VerbCall:
-    """Something that is done in a workspace.
+    """Something to do in a workspace.
 
     Parameters
     ----------
     prepare
-        What is there before; given the workspace's folder.
+        Prepares the workspace; called with its folder.
     do
-        What is killed and done again.
+        What is killed and repeated.
     local
-        Whether it asks no service. Then it is the disk that fails, and kills come at its file operations.
+        Whether it sends no request. Then the disk fails, and kills happen at its file operations.
     fault_rate
-        How many of its requests fail in a trial with faults; the fewer they are, the more of them.
+        The share of requests that fail in a trial with faults; higher for tasks with few requests.
     """
 
     prepare: Callable[[Path], None]
@@ -67,7 +67,7 @@ class VerbCall:
 
 
 def quietly(_sentence: str) -> None:
-    """Nobody listens."""
+    """Show nothing."""
 
 
 def _file_and_export(folder: Path) -> None:
@@ -89,7 +89,7 @@ def _sent_twice(_folder: Path) -> None:
 
 
 def _finish_runs() -> None:
-    """Do what a person does who reads what was said: first what is unfinished."""
+    """Complete unfinished runs first, as the messages advise."""
     for record in open_workspace().runs:
         if record.finished_at is None:
             ci.runs.resume(record.id, show=quietly)
@@ -148,7 +148,7 @@ def _migrate(folder: Path) -> None:
 
 
 def _members(_folder: Path) -> None:
-    """Nothing is there before."""
+    """Prepare nothing."""
 
 
 def _read(via: str, _folder: Path) -> None:
@@ -168,7 +168,7 @@ TASKS: dict[str, VerbCall] = {
 
 
 def run_task(emulator: Emulator, seed: int) -> Trial:
-    """Kill a task once or twice, do it once more, and compare."""
+    """Kill a task once or twice, repeat it, and compare."""
     chance = random.Random(seed)
     kind = list(TASKS)[seed % len(TASKS)]
     disturb = _fail_at_operation if TASKS[kind].local else _kill
@@ -193,7 +193,7 @@ def run_task(emulator: Emulator, seed: int) -> Trial:
 
 
 def _kill(emulator: Emulator, kind: str, folder: Path, chance: random.Random, seconds: float, _operations: int) -> bool:
-    """Begin a task and kill it after a while; tell whether it was still on its way."""
+    """Start a task and kill it after a while; return whether it was running."""
     process, _answer = _start(emulator, kind, folder)
     process.join(chance.uniform(0, seconds))
     alive = process.is_alive()
@@ -207,7 +207,7 @@ def _kill(emulator: Emulator, kind: str, folder: Path, chance: random.Random, se
 def _fail_at_operation(
     _emulator: Emulator, kind: str, folder: Path, chance: random.Random, _seconds: float, operations: int
 ) -> bool:
-    """Kill a task at one of its file operations; tell whether it came to it."""
+    """Kill a task at one of its file operations; return whether it reached it."""
     return run_with_fault(*_at_random(kind, folder, chance, operations), KILL, *_within(folder)).operations is None
 
 
@@ -221,7 +221,7 @@ def _within(folder: Path) -> tuple[tuple[str, ...], dict[str, str | None]]:
 
 @functools.cache
 def undisturbed_task(emulator: Emulator, kind: str) -> tuple[dict[str, Any], float, int]:
-    """Return what is there when nothing happens, how long it takes, and in how many file operations."""
+    """Return the result of an undisturbed task, its duration, and its number of file operations."""
     operations = 0
     if TASKS[kind].local:
         with _prepared(emulator, kind) as folder:
@@ -285,7 +285,7 @@ def _work(kind: str, folder: str, base_url: str, answer: Connection) -> None:
 
 
 def _state(emulator: Emulator, folder: Path) -> dict[str, Any]:
-    """Return all that has to be the same."""
+    """Return everything that must be the same."""
     workspace = open_workspace(folder)
     audiences = {each.name: each for each in workspace.audiences}
     old = folder / "old"

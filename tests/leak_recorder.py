@@ -1,4 +1,4 @@
-"""A marked address in each input in turn, and ears for everything that is said about it."""
+"""A marked address for each input, and a recorder of everything that is shown."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _SEEN = re.compile(rf"{MARK}(\d{{4}})x", re.IGNORECASE)
 
 
 @dataclass
-class Marks:
-    """Hands out one address for each input, so that what is found tells where it came from."""
+class MarkedAddresses:
+    """Creates one address for each input, so that a leak tells its source."""
 
     inputs: dict[int, str] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
@@ -46,17 +46,17 @@ class Marks:
 
 
 @dataclass
-class Ears:
-    """Collects what is printed, logged, warned of, raised and shown."""
+class OutputRecorder:
+    """Records what is printed, logged, warned, raised and shown."""
 
-    said: list[tuple[str, str]] = field(default_factory=list)
+    outputs: list[tuple[str, str]] = field(default_factory=list)
 
-    def overhear(self, where: str, work: Callable[[], Any]) -> Any:
-        """Do something, and listen to all that it says but not to what it gives; see `hear`."""
-        return self.hear(where, work, show=False)
+    def record_output(self, where: str, work: Callable[[], Any]) -> Any:
+        """Do something and record its output, but not its result; see `record`."""
+        return self.record(where, work, show=False)
 
-    def hear(self, where: str, work: Callable[[], Any], *, show: bool = True) -> Any:
-        """Do something, and listen to all that it says; returns what it gives, None where it fails."""
+    def record(self, where: str, work: Callable[[], Any], *, show: bool = True) -> Any:
+        """Do something and record its output and result; return the result, or None if it fails."""
         out, log = io.StringIO(), io.StringIO()
         handler = logging.StreamHandler(log)
         root = logging.getLogger()
@@ -80,13 +80,13 @@ class Ears:
         finally:
             root.removeHandler(handler)
             root.setLevel(before)
-        self.said += [(f"{where} says", out.getvalue()), (f"{where} logs", log.getvalue())]
-        self.said.append((f"{where} warns", "\n".join(str(each.message) for each in warned)))
+        self.outputs += [(f"{where} says", out.getvalue()), (f"{where} logs", log.getvalue())]
+        self.outputs.append((f"{where} warns", "\n".join(str(each.message) for each in warned)))
         return result
 
 
 def told(error: BaseException) -> str:
-    """Return an error as a notebook with ``%xmode Verbose`` and a script show it, without the caller's own frames."""
+    """Return an error as ``%xmode Verbose`` and a script show it, without the caller's frames."""
     stack: types.TracebackType | None = error.__traceback__
     while stack is not None and PACKAGE not in Path(stack.tb_frame.f_code.co_filename).parents:
         stack = stack.tb_next
@@ -100,7 +100,7 @@ def told(error: BaseException) -> str:
 
 
 def shown(value: Any) -> str:
-    """Return all that a notebook shows of a value."""
+    """Return everything that a notebook shows of a value."""
     parts = [repr(value)]
     for name in ("_repr_html_", "to_dict"):
         if hasattr(value, name) and not isinstance(value, type | pd.DataFrame):

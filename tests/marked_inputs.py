@@ -1,4 +1,4 @@
-"""A workspace with one of everything, a marked address for whatever takes text, and a look at all that was kept."""
+"""A workspace with one of everything, a marked address for every text input, and a search in all stored files."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from marking import Ears, Marks
+from leak_recorder import MarkedAddresses, OutputRecorder
 
 import ci_magics as ci
 
-#: What is not text, or is handed in by programs.
+#: Annotations of values that are not text, or that programs pass.
 NOT_TYPED = (
     *("bool", "int", "float", "datetime"),
     *("Workspace", "WorkspaceLike", "Clock", "Callable", "Show", "Reporter", "Reader", "RuleContext"),
 )
 FUNCTIONS = sorted(name for name in ci._HOMES if inspect.isfunction(getattr(ci, name)))  # noqa: SLF001 - all public names
-#: What gives the caller's own data or path back, to go on with.
+#: Functions that return the caller's own data or path.
 GIVES_BACK = ("normalize", "text_of_keys")
 
 
@@ -28,7 +28,7 @@ def people() -> pd.DataFrame:
     )
 
 
-#: What a function gets for parameters beside the one that is marked.
+#: Values of the parameters next to the marked one.
 GIVEN: dict[str, Callable[[], Any]] = {
     "frame": people,
     "emails": lambda: people()["EMail"],
@@ -42,7 +42,7 @@ GIVEN: dict[str, Callable[[], Any]] = {
     "rules": lambda: "Spend > 1",
     "run": lambda: "00000000",
 }
-#: Where the marked value only counts beside another one.
+#: Inputs where the marked value only has an effect with another one.
 BESIDE: dict[tuple[str, str], dict[str, Any]] = {
     ("connect", "*"): {"customer_id": "222", "account_id": "111"},
     ("segment", "*"): {"frame": people, "email": "EMail"},
@@ -56,7 +56,7 @@ BESIDE: dict[tuple[str, str], dict[str, Any]] = {
 
 
 def prepare() -> None:
-    """Put back what an earlier input may have changed."""
+    """Undo what an earlier input may have changed."""
     workspace = ci.open_workspace().store
     if "EU" not in workspace.connections:
         ci.connect("EU", customer_id="222", account_id="111", agree=True, accept_terms=True, show=str)
@@ -72,7 +72,7 @@ def prepare() -> None:
 
 
 def marked(name: str, annotation: str, mark: str) -> list[Any]:
-    """Return the shapes in which an address comes as a parameter; none where it takes no text."""
+    """Return the forms in which an address can be given as a parameter; none if it takes no text."""
     shapes: list[Any] = []
     if "str" in annotation or annotation in ("Any", "Source | None"):
         shapes.append(mark)
@@ -102,7 +102,7 @@ def text_inputs(function: str) -> Iterator[tuple[str, str]]:
 
 
 def named_by(function: str) -> str:
-    """Return what the first parameter of a function names."""
+    """Return a valid name for the first parameter of a function."""
     if "export" in function:
         return "Weekly"
     return "EU" if "connect" in function or "sign" in function else "All"
@@ -134,8 +134,8 @@ def arguments_for(function: str, name: str, value: Any) -> tuple[list[Any], dict
     return [], keywords
 
 
-def found_below(folder: Path, marks: Marks) -> dict[str, set[str]]:
-    """Return the files in which an address is; what the user calls a file of his own is left alone."""
+def found_below(folder: Path, marks: MarkedAddresses) -> dict[str, set[str]]:
+    """Return the files that contain an address, except files that the user named."""
     found = {}
     for path in sorted(folder.rglob("*")):
         name = "" if "here" in path.relative_to(folder).parts else str(path.relative_to(folder))
@@ -144,8 +144,10 @@ def found_below(folder: Path, marks: Marks) -> dict[str, set[str]]:
     return {name: inputs for name, inputs in found.items() if inputs}
 
 
-def require_nothing(ears: Ears, marks: Marks, stage: Path, *, at_least: int) -> None:
+def require_nothing(recorder: OutputRecorder, marks: MarkedAddresses, stage: Path, *, at_least: int) -> None:
     assert len(marks.inputs) >= at_least
-    heard = [f"{where}: {each}" for where, text in ears.said for each in marks.named(text.encode("utf-8", "replace"))]
+    heard = [
+        f"{where}: {each}" for where, text in recorder.outputs for each in marks.named(text.encode("utf-8", "replace"))
+    ]
     kept = [f"{name} holds {each}" for name, inputs in found_below(stage, marks).items() for each in inputs]
     assert not heard + kept, "\n".join(heard + kept)

@@ -1,4 +1,4 @@
-"""Matched profiles in memory, where a test has no workspace."""
+"""Matched profiles in memory, for tests without a workspace."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from ci_magics.segmentation.sources.rows import BATCH
 
 @dataclass(frozen=True)
 class InMemory:
-    """Matched profiles that are in memory."""
+    """Matched profiles in memory."""
 
     table: pa.Table = field(repr=False)
 
     @property
     def rows(self) -> int:
-        """How many there are."""
+        """The number of profiles."""
         return int(self.table.num_rows)
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Return some of their columns."""
+        """Return batches with some of the columns."""
         yield from self.table.select([each for each in columns if each in self.table.column_names]).to_batches()
 
 
 def match_profiles(profiles: pa.Table) -> Matched:
-    """Match profiles that are in memory, and keep them there."""
+    """Match profiles, and keep the result in memory."""
     tally = Tally()
     batches = list(match_batches(profiles.to_batches(max_chunksize=BATCH), tally))
     table = pa.Table.from_batches(batches, matched_schema(profiles.schema))

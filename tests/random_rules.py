@@ -1,4 +1,4 @@
-"""Rules and frames by chance, and what a rule means, row by row, in plain Python on pandas."""
+"""Random rules and frames, and the meaning of a rule, row by row in plain Python on pandas."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ times = st.builds(
     st.sampled_from([dt.time(), dt.time(12, 30), dt.time(22, 30), dt.time(23, 59, 59, 999_999)]),
 )
 
-#: For each column: its type, what it holds, and what it is compared with.
+#: For each column: its type, its values, and the values it is compared with.
 COLUMNS: dict[str, tuple[pa.DataType, st.SearchStrategy[Any], st.SearchStrategy[Any]]] = {
     "n": (pa.int64(), numbers, numbers | floats),
     "small": (pa.int8(), st.integers(-128, 127), st.integers(-300, 300) | floats),
@@ -74,7 +74,7 @@ _COMPARISONS = [
 
 @st.composite
 def tables(draw: st.DrawFn, columns: Collection[str]) -> pa.Table:
-    """Draw a table with some of the columns, nulls in all of them, and a key that may repeat or be missing."""
+    """Draw a table with some of the columns, all with nulls, and a key that can repeat or be missing."""
     count = draw(st.integers(0, 6))
     rows = {name: _array(COLUMNS[name][0], draw(_column(COLUMNS[name][1], count))) for name in columns}
     return pa.table({**rows, "key": pa.array(draw(_column(st.sampled_from(KEYS), count)), pa.string())})
@@ -150,7 +150,7 @@ members = st.sampled_from(sorted(MEMBERS)).map(lambda name: Member(segment=name)
 
 
 def expected(node: Node, frame: pd.DataFrame) -> pd.Series[bool]:
-    """Return for each row whether it fulfils a rule, by the words of the documentation."""
+    """Return for each row whether it matches a rule, following the documentation."""
     match node:
         case Condition():
             return frame[node.column].map(lambda value: _holds(node, value)).astype(bool)
@@ -181,7 +181,7 @@ def _keys(node: Node, frame: pd.DataFrame) -> set[str]:
 
 
 def as_pandas(table: pa.Table) -> pd.DataFrame:
-    """Return a table as a frame of Python's own values."""
+    """Return a table as a frame of Python objects."""
     return pd.DataFrame({name: pd.Series(table[name].to_pylist(), dtype=object) for name in table.column_names})
 
 
@@ -238,6 +238,6 @@ def _day(value: Any) -> dt.date:
 
 
 def _caseless(text: str) -> str:
-    """Fold a text as the documentation says, without the tables of the product."""
+    """Fold a text as documented, without the tables of the package."""
     letters = {"İ": "i", "Σ": _SIGMA, _FINAL_SIGMA: _SIGMA, "\U00010d50": "\U00010d70", "\ua7cb": "ɤ"}
     return "".join(letters.get(letter, letter.lower()) for letter in text)

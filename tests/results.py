@@ -1,4 +1,4 @@
-"""One result of every kind, as the functions make them that a person calls."""
+"""One result of every kind, as public functions return them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def ci_magics_path() -> list[str]:
 
 
 def results(name: str) -> dict[str, Any]:
-    """Return results by the names of their kinds, all about a segment and a connection of one name."""
+    """Return results by kind, all about one segment and connection with a given name."""
     made = (*_of_segments(name), *_of_exports(name))
     return {type(each).__name__: each for each in made if isinstance(each, Displayable)}
 
@@ -93,7 +93,7 @@ def _of_exports(name: str) -> Iterator[Any]:
             yield from (shelf, *list(shelf)[:1])
     yield ci.emulator.status()
     with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("CI_MAGICS_EMULATOR")  # only the workspace's own emulator is reset
+        patch.delenv("CI_MAGICS_EMULATOR")  # only the emulator of the workspace is reset
         try:
             yield ci.emulator.reset()
             yield ci.emulator.status()

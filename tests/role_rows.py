@@ -1,4 +1,4 @@
-"""Each verb: the least role that may do it, which operation does it, and how."""
+"""Each verb: its least role, the operation that needs it, and how to run it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import contoso
 import pytest
-from role_stage import Stage, quietly
+from role_setup import PreparedWorkspace, quietly
 
 import ci_magics as ci
 from ci_magics.activation.audiences.audience_list import audiences
@@ -23,7 +23,7 @@ from ci_magics.workspace.access import Role, Verb
 
 VIEWER, CONTRIBUTOR, ADMINISTRATOR = Role.VIEWER, Role.CONTRIBUTOR, Role.ADMINISTRATOR
 
-#: What each role may at least do, said once more here: whoever moves a verb has to say so twice.
+#: The least role for each verb, stated a second time: a change must be made twice.
 LEAST = {
     Verb.LIST_CONNECTIONS: VIEWER,
     Verb.LIST_SEGMENTS: VIEWER,
@@ -69,26 +69,26 @@ LEAST = {
 
 @dataclass(frozen=True)
 class Row:
-    """A verb: which operation does it, what it needs, and how it is done.
+    """A verb: its operation, its preconditions, and how to run it.
 
     Parameters
     ----------
     verb
-        What the role is asked for.
+        The verb that is checked.
     operation
-        The operation by its name in Python; of the scheduler, its function.
+        The operation by its Python name; for the scheduler, its function.
     prepared
-        What an administrator does before.
+        What an administrator does first.
     act
-        Does it.
+        Runs it.
     through
-        Whether it goes through a connection, which then has to be shared.
+        Whether it uses a connection, which then must be shared.
     """
 
     verb: Verb
     operation: str
-    prepared: Callable[[Stage], None]
-    act: Callable[[Stage], Any]
+    prepared: Callable[[PreparedWorkspace], None]
+    act: Callable[[PreparedWorkspace], Any]
     through: bool = False
 
 
@@ -97,252 +97,275 @@ def lists() -> Any:
 
 
 ROWS = (
-    Row(Verb.LIST_CONNECTIONS, "connections.overview", Stage.connected, lambda _: ci.connections.overview()),
-    Row(Verb.LIST_SEGMENTS, "segments.overview", Stage.made, lambda _: ci.segments.overview()),
-    Row(Verb.LIST_SEGMENTS, "segments.usage", Stage.made, lambda _: ci.segments.usage("All")),
+    Row(
+        Verb.LIST_CONNECTIONS,
+        "connections.overview",
+        PreparedWorkspace.with_connection,
+        lambda _: ci.connections.overview(),
+    ),
+    Row(Verb.LIST_SEGMENTS, "segments.overview", PreparedWorkspace.with_segments, lambda _: ci.segments.overview()),
+    Row(Verb.LIST_SEGMENTS, "segments.usage", PreparedWorkspace.with_segments, lambda _: ci.segments.usage("All")),
     Row(
         Verb.LIST_SEGMENTS,
         "segments.history",
-        Stage.made,
+        PreparedWorkspace.with_segments,
         lambda _: ci.segments.history("All"),
     ),
-    Row(Verb.LIST_SEGMENTS, "segments.versions", Stage.made, lambda _: ci.segments.versions("All")),
+    Row(
+        Verb.LIST_SEGMENTS, "segments.versions", PreparedWorkspace.with_segments, lambda _: ci.segments.versions("All")
+    ),
     Row(
         Verb.CHANGE_SEGMENT,
         "segments.undo",
-        Stage.replaced,
+        PreparedWorkspace.with_replaced_segment,
         lambda _: ci.segments.undo("Other", show=quietly),
     ),
     Row(
         Verb.CHANGE_SEGMENT,
         "segments.redo",
-        Stage.undone,
+        PreparedWorkspace.with_undone_segment,
         lambda _: ci.segments.redo("Other", show=quietly),
     ),
     Row(
         Verb.PREVIEW,
         "preview",
-        Stage.made,
+        PreparedWorkspace.with_segments,
         lambda _: ci.preview("All", to=contoso.NAME),
         through=True,
     ),
-    Row(Verb.PREVIEW, "overlap", Stage.made, lambda _: ci.overlap("All", "Other")),
+    Row(Verb.PREVIEW, "overlap", PreparedWorkspace.with_segments, lambda _: ci.overlap("All", "Other")),
     Row(
         Verb.PREVIEW,
         "differentiators",
-        Stage.made,
+        PreparedWorkspace.with_segments,
         lambda _: ci.differentiators("All", "Other", contoso.people(3)),
     ),
-    Row(Verb.SHOW_STATUS, "status", Stage.filled, lambda _: ci.status(show=quietly)),
-    Row(Verb.SHOW_STATUS, "runs.overview", Stage.filled, lambda _: ci.runs.overview()),
-    Row(Verb.SHOW_STATUS, "runs.unfinished", Stage.filled, lambda _: ci.runs.unfinished()),
-    Row(Verb.SHOW_STATUS, "emulator.status", Stage.nothing, lambda _: ci.emulator.status()),
-    Row(Verb.LIST_EXPORTS, "exports.overview", Stage.saved, lambda _: ci.exports.overview()),
-    Row(Verb.LIST_EXPORTS, "exports.show", Stage.saved, lambda _: ci.exports.show("daily")),
-    Row(Verb.LIST_EXPORTS, "exports.history", Stage.saved, lambda _: ci.exports.history()),
+    Row(Verb.SHOW_STATUS, "status", PreparedWorkspace.with_audience, lambda _: ci.status(show=quietly)),
+    Row(Verb.SHOW_STATUS, "runs.overview", PreparedWorkspace.with_audience, lambda _: ci.runs.overview()),
+    Row(Verb.SHOW_STATUS, "runs.unfinished", PreparedWorkspace.with_audience, lambda _: ci.runs.unfinished()),
+    Row(Verb.SHOW_STATUS, "emulator.status", PreparedWorkspace.without_anything, lambda _: ci.emulator.status()),
+    Row(Verb.LIST_EXPORTS, "exports.overview", PreparedWorkspace.with_saved_export, lambda _: ci.exports.overview()),
+    Row(Verb.LIST_EXPORTS, "exports.show", PreparedWorkspace.with_saved_export, lambda _: ci.exports.show("daily")),
+    Row(Verb.LIST_EXPORTS, "exports.history", PreparedWorkspace.with_saved_export, lambda _: ci.exports.history()),
     Row(
         Verb.LIST_EXPORTS,
         "exports.run_details",
-        Stage.ran,
+        PreparedWorkspace.with_export_run,
         lambda stage: ci.exports.run_details(stage.entry()),
     ),
     Row(
         Verb.LIST_EXPORTS,
         "exports.system_schedule",
-        Stage.nothing,
+        PreparedWorkspace.without_anything,
         lambda _: ci.exports.system_schedule(),
     ),
-    Row(Verb.LIST_AUDIENCES, "audiences", Stage.filled, lambda _: lists(), through=True),
+    Row(Verb.LIST_AUDIENCES, "audiences", PreparedWorkspace.with_audience, lambda _: lists(), through=True),
     Row(
         Verb.OPEN_CONNECTION,
         "connect",
-        Stage.connected,
+        PreparedWorkspace.with_connection,
         lambda _: ci.connect(contoso.NAME),
         through=True,
     ),
     Row(
         Verb.OPEN_CONNECTION,
         "connections.sign_in",
-        Stage.connected,
+        PreparedWorkspace.with_connection,
         lambda _: ci.connections.sign_in(contoso.NAME, show=quietly),
         through=True,
     ),
     Row(
         Verb.OPEN_CONNECTION,
         "connections.sign_out",
-        Stage.connected,
+        PreparedWorkspace.with_connection,
         lambda _: ci.connections.sign_out(contoso.NAME, show=quietly),
         through=True,
     ),
     Row(
         Verb.OPEN_CONNECTION,
         "connections.accounts",
-        Stage.connected,
+        PreparedWorkspace.with_connection,
         lambda _: ci.connections.accounts(contoso.NAME, show=quietly),
         through=True,
     ),
     Row(
         Verb.OPEN_CONNECTION,
         "connections.choose_account",
-        Stage.connected,
+        PreparedWorkspace.with_connection,
         lambda _: ci.connections.choose_account(contoso.NAME, 1, show=quietly),
         through=True,
     ),
     Row(
         Verb.READ_INSIGHTS,
         "insights",
-        Stage.nothing,
+        PreparedWorkspace.without_anything,
         lambda _: ci.insights("Contoso", show=quietly),
     ),
     Row(
         Verb.READ_INSIGHTS,
         "connections.sign_in",
-        Stage.reading,
+        PreparedWorkspace.with_insights,
         lambda _: ci.connections.sign_in("Contoso", show=quietly),
     ),
     Row(
         Verb.READ_INSIGHTS,
         "connections.sign_out",
-        Stage.reading,
+        PreparedWorkspace.with_insights,
         lambda _: ci.connections.sign_out("Contoso", show=quietly),
     ),
     Row(
         Verb.READ_INSIGHTS,
         "connections.remove",
-        Stage.reading,
+        PreparedWorkspace.with_insights,
         lambda _: ci.connections.remove("Contoso", show=quietly),
     ),
-    Row(Verb.MAKE_SEGMENT, "segment", Stage.nothing, lambda _: contoso.segment(3)),
+    Row(Verb.MAKE_SEGMENT, "segment", PreparedWorkspace.without_anything, lambda _: contoso.segment(3)),
     Row(
         Verb.MAKE_SEGMENT,
         "segments.duplicate",
-        Stage.made,
+        PreparedWorkspace.with_segments,
         lambda _: ci.segments.duplicate("All", "New"),
     ),
     Row(
         Verb.CHANGE_SEGMENT,
         "segments.rename",
-        Stage.made,
+        PreparedWorkspace.with_segments,
         lambda _: ci.segments.rename("All", "New"),
     ),
     Row(
         Verb.CHANGE_SEGMENT,
         "segments.activate",
-        Stage.made,
+        PreparedWorkspace.with_segments,
         lambda _: ci.segments.activate("All"),
     ),
-    Row(Verb.CHANGE_SEGMENT, "segments.deactivate", Stage.made, lambda _: ci.segments.deactivate("All")),
+    Row(
+        Verb.CHANGE_SEGMENT,
+        "segments.deactivate",
+        PreparedWorkspace.with_segments,
+        lambda _: ci.segments.deactivate("All"),
+    ),
     Row(
         Verb.CHANGE_SEGMENT,
         "segments.tag",
-        Stage.made,
+        PreparedWorkspace.with_segments,
         lambda _: ci.segments.tag("All", "spring"),
     ),
     Row(
         Verb.REFRESH_SEGMENT,
         "segments.refresh",
-        Stage.made,
+        PreparedWorkspace.with_segments,
         lambda _: ci.segments.refresh("All", show=quietly),
     ),
     Row(
         Verb.DELETE_SEGMENT,
         "segments.delete",
-        Stage.made,
+        PreparedWorkspace.with_segments,
         lambda _: ci.segments.delete("All"),
     ),
     Row(
         Verb.DOWNLOAD_KEYS,
         "segments.download",
-        Stage.made,
+        PreparedWorkspace.with_segments,
         lambda stage: ci.segments.download("All", stage.folder / "keys.csv"),
     ),
-    Row(Verb.PLAN_EXPORT, "plan", Stage.made, lambda _: contoso.planned("All"), through=True),
-    Row(Verb.RUN_EXPORT, "export", Stage.made, lambda _: contoso.export("All"), through=True),
-    Row(Verb.RUN_EXPORT, "Plan.apply", Stage.planned, lambda stage: _loaded(stage).apply(), through=True),
-    Row(Verb.RUN_EXPORT, "exports.run", Stage.saved, lambda _: ci.exports.run("daily"), through=True),
-    Row(Verb.RUN_EXPORT, "exports.run_all", Stage.saved, lambda _: ci.exports.run_all()),
-    Row(Verb.RUN_EXPORT, "emulator.stop", Stage.nothing, lambda stage: _stop_own_emulator(stage)),
+    Row(Verb.PLAN_EXPORT, "plan", PreparedWorkspace.with_segments, lambda _: contoso.planned("All"), through=True),
+    Row(Verb.RUN_EXPORT, "export", PreparedWorkspace.with_segments, lambda _: contoso.export("All"), through=True),
+    Row(Verb.RUN_EXPORT, "Plan.apply", PreparedWorkspace.with_plan, lambda stage: _loaded(stage).apply(), through=True),
+    Row(
+        Verb.RUN_EXPORT,
+        "exports.run",
+        PreparedWorkspace.with_saved_export,
+        lambda _: ci.exports.run("daily"),
+        through=True,
+    ),
+    Row(Verb.RUN_EXPORT, "exports.run_all", PreparedWorkspace.with_saved_export, lambda _: ci.exports.run_all()),
+    Row(Verb.RUN_EXPORT, "emulator.stop", PreparedWorkspace.without_anything, lambda stage: _stop_own_emulator(stage)),
     Row(
         Verb.RUN_EXPORT,
         "compare_normalizations",
-        Stage.made,
+        PreparedWorkspace.with_segments,
         lambda _: _unless_too_few(lambda: ci.compare_normalizations("All", to=contoso.NAME)),
         through=True,
     ),
     Row(
         Verb.RESUME_RUN,
         "runs.resume",
-        Stage.interrupted,
+        PreparedWorkspace.with_interrupted_run,
         lambda stage: contoso.resumed(stage.run_name()),
         through=True,
     ),
     Row(
         Verb.SAVE_EXPORT,
         "exports.save",
-        Stage.made,
+        PreparedWorkspace.with_segments,
         lambda _: ci.exports.save("daily", "All", to=contoso.NAME, show=quietly),
         through=True,
     ),
     Row(
         Verb.EDIT_EXPORT,
         "exports.edit",
-        Stage.saved,
+        PreparedWorkspace.with_saved_export,
         lambda _: ci.exports.edit("daily", rename="new"),
         through=True,
     ),
     Row(
         Verb.DUPLICATE_EXPORT,
         "exports.duplicate",
-        Stage.saved,
+        PreparedWorkspace.with_saved_export,
         lambda _: ci.exports.duplicate("daily", "new"),
         through=True,
     ),
     Row(
         Verb.DETACH_EXPORT,
         "exports.detach",
-        Stage.saved,
+        PreparedWorkspace.with_saved_export,
         lambda _: ci.exports.detach("daily"),
         through=True,
     ),
     Row(
         Verb.REMOVE_EXPORT,
         "exports.remove",
-        Stage.saved,
+        PreparedWorkspace.with_saved_export,
         lambda _: ci.exports.remove("daily"),
         through=True,
     ),
     Row(
         Verb.SCHEDULE_EXPORT,
         "exports.schedule",
-        Stage.saved,
+        PreparedWorkspace.with_saved_export,
         lambda _: ci.exports.schedule("daily", at=["06:00"]),
         through=True,
     ),
-    Row(Verb.REFRESH_ALL, "refresh", Stage.saved, lambda _: ci.refresh(show=quietly)),
-    Row(Verb.REFRESH_ALL, "refreshes.scheduler.run_scheduler", Stage.saved, lambda _: _schedule_for_a_moment()),
+    Row(Verb.REFRESH_ALL, "refresh", PreparedWorkspace.with_saved_export, lambda _: ci.refresh(show=quietly)),
+    Row(
+        Verb.REFRESH_ALL,
+        "refreshes.scheduler.run_scheduler",
+        PreparedWorkspace.with_saved_export,
+        lambda _: _schedule_for_a_moment(),
+    ),
     Row(
         Verb.RENAME_AUDIENCE,
         "audiences.rename",
-        Stage.filled,
+        PreparedWorkspace.with_audience,
         lambda _: lists().rename("All", "New", confirm="All"),
         through=True,
     ),
     Row(
         Verb.CREATE_CONNECTION,
         "connect",
-        Stage.nothing,
+        PreparedWorkspace.without_anything,
         lambda _: ci.connect("New", customer_id="222", account_id="112"),
     ),
     Row(
         Verb.EDIT_CONNECTION,
         "connections.edit",
-        Stage.connected,
+        PreparedWorkspace.with_connection,
         lambda _: ci.connections.edit(contoso.NAME, rename="New", show=quietly),
     ),
     Row(
         Verb.SHARE_CONNECTION,
         "connections.share",
-        Stage.connected,
+        PreparedWorkspace.with_connection,
         lambda _: ci.connections.share(contoso.NAME, "contributor"),
     ),
     Row(
@@ -354,38 +377,38 @@ ROWS = (
     Row(
         Verb.WITHDRAW_CONSENT,
         "connections.withdraw_consents",
-        Stage.connected,
+        PreparedWorkspace.with_connection,
         lambda _: ci.connections.withdraw_consents(contoso.NAME, show=quietly),
     ),
     Row(
         Verb.REMOVE_CONNECTION,
         "connections.remove",
-        Stage.connected,
+        PreparedWorkspace.with_connection,
         lambda _: ci.connections.remove(contoso.NAME, show=quietly),
     ),
     Row(
         Verb.EMPTY_AUDIENCE,
         "audiences.empty",
-        Stage.filled,
+        PreparedWorkspace.with_audience,
         lambda _: lists().empty("All", confirm="All"),
     ),
     Row(
         Verb.DELETE_AUDIENCE,
         "audiences.delete",
-        Stage.filled,
+        PreparedWorkspace.with_audience,
         lambda _: lists().delete("All", confirm="All"),
     ),
     Row(
         Verb.DELETE_AUDIENCE,
         "emulator.reset",
-        Stage.nothing,
+        PreparedWorkspace.without_anything,
         lambda stage: _reset_own_emulator(stage),
     ),
     *(
         Row(
             verb,
             "emulator.control",
-            Stage.nothing,
+            PreparedWorkspace.without_anything,
             lambda stage, call=call, body=body: _control_own_emulator(stage, call, body),  # type: ignore[misc]
         )
         for verb, call, body in (
@@ -400,36 +423,41 @@ ROWS = (
             (Verb.DELETE_AUDIENCE, "settings/../reset", {}),
         )
     ),
-    Row(Verb.SUPPRESS, "segments.suppress", Stage.made, lambda _: ci.segments.suppress("All")),
+    Row(Verb.SUPPRESS, "segments.suppress", PreparedWorkspace.with_segments, lambda _: ci.segments.suppress("All")),
     Row(
         Verb.SUPPRESS,
         "segments.end_suppression",
-        Stage.suppressed,
+        PreparedWorkspace.with_suppression,
         lambda _: ci.segments.end_suppression("All"),
     ),
     Row(
         Verb.SET_SYSTEM_SCHEDULE,
         "exports.system_schedule",
-        Stage.nothing,
+        PreparedWorkspace.without_anything,
         lambda _: ci.exports.system_schedule(at=["06:00"]),
     ),
-    Row(Verb.LIST_EXPORTS, "notifications.overview", Stage.nothing, lambda _: ci.notifications.overview()),
-    Row(Verb.LIST_EXPORTS, "notifications.test", Stage.nothing, lambda _: ci.notifications.test()),
+    Row(
+        Verb.LIST_EXPORTS,
+        "notifications.overview",
+        PreparedWorkspace.without_anything,
+        lambda _: ci.notifications.overview(),
+    ),
+    Row(Verb.LIST_EXPORTS, "notifications.test", PreparedWorkspace.without_anything, lambda _: ci.notifications.test()),
     Row(
         Verb.SET_NOTIFICATIONS,
         "notifications.set",
-        Stage.nothing,
+        PreparedWorkspace.without_anything,
         lambda _: ci.notifications.set(rejected_percent=99),
     ),
     Row(
         Verb.FORGET_PERSON,
         "forget",
-        Stage.made,
+        PreparedWorkspace.with_segments,
         lambda _: forget(sha256=contoso.hash_of("p0@contoso.com"), show=quietly),
     ),
-    Row(Verb.PURGE, "purge", Stage.nothing, lambda _: purge()),
-    Row(Verb.READ_AUDIT, "audit", Stage.nothing, lambda _: ci.audit()),
-    Row(Verb.GIVE_ROLE, "roles.give", Stage.nothing, lambda _: ci.roles.give("bob", "viewer")),
+    Row(Verb.PURGE, "purge", PreparedWorkspace.without_anything, lambda _: purge()),
+    Row(Verb.READ_AUDIT, "audit", PreparedWorkspace.without_anything, lambda _: ci.audit()),
+    Row(Verb.GIVE_ROLE, "roles.give", PreparedWorkspace.without_anything, lambda _: ci.roles.give("bob", "viewer")),
     Row(
         Verb.GIVE_ROLE,
         "roles.take",
@@ -440,20 +468,20 @@ ROWS = (
 
 
 class _Interrupted(SystemClock):
-    """A clock on which the first wait is interrupted, as by the stop button."""
+    """A clock whose first wait is interrupted, as with the stop button."""
 
     def sleep(self, seconds: float) -> None:
         raise KeyboardInterrupt(f"in a wait of {seconds} s")
 
 
 def _schedule_for_a_moment() -> None:
-    """Start a scheduler that ends after its first look."""
+    """Start a scheduler that stops after its first check."""
     run_scheduler(show=quietly, clock=_Interrupted())
 
 
 @contextmanager
-def _own_emulator(stage: Stage) -> Iterator[None]:
-    """Start the emulator of the workspace, which nobody names, and end it."""
+def _own_emulator(stage: PreparedWorkspace) -> Iterator[None]:
+    """Start and stop the emulator of the workspace, without another one in the environment."""
     folder = stage.workspace.emulator_folder
     with pytest.MonkeyPatch.context() as environment:
         environment.delenv(emulator_process.ADDRESS_VARIABLE)
@@ -467,29 +495,29 @@ def _own_emulator(stage: Stage) -> Iterator[None]:
             running.release()
 
 
-def _stop_own_emulator(stage: Stage) -> None:
+def _stop_own_emulator(stage: PreparedWorkspace) -> None:
     with _own_emulator(stage):
         assert ci.emulator.stop()
         assert not ci.emulator.status().running
 
 
-def _reset_own_emulator(stage: Stage) -> None:
+def _reset_own_emulator(stage: PreparedWorkspace) -> None:
     with _own_emulator(stage):
         assert ci.emulator.reset().audiences == 0
 
 
-def _control_own_emulator(stage: Stage, call: str, body: Any) -> None:
+def _control_own_emulator(stage: PreparedWorkspace, call: str, body: Any) -> None:
     with _own_emulator(stage):
         ci.emulator.control(call, body)
 
 
-def _loaded(stage: Stage) -> ci.Plan:
-    """Return the plan as somebody else finds it in a file."""
+def _loaded(stage: PreparedWorkspace) -> ci.Plan:
+    """Return the plan as another user loads it from a file."""
     return ci.Plan.load(stage.plan.save(stage.folder / "plan.json"))
 
 
 def _unless_too_few(act: Callable[[], Any]) -> Any:
-    """Do something, for which three people are too few: that is found out after the roles were looked at."""
+    """Do something for which three people are too few, which is checked after the roles."""
     with pytest.raises(CiError) as refused:
         act()
     if refused.value.code != "too_few_differ":

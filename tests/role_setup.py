@@ -1,4 +1,4 @@
-"""What an administrator has prepared before somebody tries a verb."""
+"""What an administrator prepares before a user tries a verb."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 def quietly(_sentence: str) -> None:
-    """Nobody listens."""
+    """Show nothing."""
 
 
-class Stage:
-    """What an administrator has prepared."""
+class PreparedWorkspace:
+    """A workspace that an administrator prepares."""
 
     def __init__(self, folder: Path, emulator: RunningEmulator) -> None:
         self.folder = folder
@@ -31,51 +31,51 @@ class Stage:
 
     @property
     def workspace(self) -> Workspace:
-        """The workspace as whoever works here sees it."""
+        """The workspace as the current user sees it."""
         return ci.open_workspace().store
 
-    def connected(self) -> None:
+    def with_connection(self) -> None:
         contoso.connect(share=["viewer"])
 
-    def made(self) -> None:
-        self.connected()
+    def with_segments(self) -> None:
+        self.with_connection()
         contoso.people(3).to_csv(self.folder / "people.csv", index=False)
         ci.segment("All", str(self.folder / "people.csv"), key="Id", show=quietly)
         contoso.segment(2, name="Other")
 
-    def replaced(self) -> None:
-        self.made()
+    def with_replaced_segment(self) -> None:
+        self.with_segments()
         contoso.segment(3, name="Other")
 
-    def undone(self) -> None:
-        self.replaced()
+    def with_undone_segment(self) -> None:
+        self.with_replaced_segment()
         ci.segments.undo("Other", show=quietly)
 
-    def suppressed(self) -> None:
-        self.made()
+    def with_suppression(self) -> None:
+        self.with_segments()
         ci.segments.suppress("All")
 
-    def planned(self) -> None:
-        self.made()
+    def with_plan(self) -> None:
+        self.with_segments()
         self.plan = contoso.planned("All")
 
-    def reading(self) -> None:
+    def with_insights(self) -> None:
         ci.insights("Contoso", show=quietly)
 
-    def filled(self) -> None:
-        self.made()
+    def with_audience(self) -> None:
+        self.with_segments()
         contoso.export("All")
 
-    def saved(self) -> None:
-        self.made()
+    def with_saved_export(self) -> None:
+        self.with_segments()
         ci.exports.save("daily", "All", to=contoso.NAME, show=quietly)
 
-    def ran(self) -> None:
-        self.saved()
+    def with_export_run(self) -> None:
+        self.with_saved_export()
         ci.exports.run("daily")
 
-    def interrupted(self) -> None:
-        self.made()
+    def with_interrupted_run(self) -> None:
+        self.with_segments()
         contoso.fail(self.emulator, "AddAudiences", *["http_500"] * 5)
         with pytest.raises(CiError):
             contoso.export("All")
@@ -88,5 +88,5 @@ class Stage:
     def entry(self) -> str:
         return next(iter(self.workspace.export_runs)).id
 
-    def nothing(self) -> None:
-        """Begin with an empty workspace."""
+    def without_anything(self) -> None:
+        """Start with an empty workspace."""

@@ -1,4 +1,4 @@
-"""Look for what must not be there: in files, rows and packed members, in every spelling in which it might hide."""
+"""Search for secrets: in files, rows and packed members, in every encoding in which they could hide."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 
-#: What is a secret in an answer of a sign-in service.
+#: The secrets in a response of a sign-in service.
 TOKENS = ("access_token", "refresh_token", "id_token", "code", "device_code")
 
 
 def spellings(text: str) -> set[bytes]:
-    """Return how a text may be written: plain, in two bytes a letter, as hexadecimal digits, in base64, in a URL.
+    """Return the encodings of a text: UTF-8, UTF-16, hexadecimal, base64, and URL encoding.
 
-    A text in small letters may be written in capitals as well; in others, such as tokens, case counts. A SHA-256 value
-    may be its 32 bytes as well.
+    A lower-case text is also searched in upper case; others, such as tokens, are case-sensitive. A SHA-256 value can
+    also be its 32 bytes.
     """
     found = {bytes.fromhex(text)} if _SHA256.fullmatch(text) else set()
     for variant in {text, text.upper()} if text.islower() else {text}:
@@ -45,7 +45,7 @@ def spellings(text: str) -> set[bytes]:
 
 
 def _in_base64(plain: bytes) -> Iterator[bytes]:
-    """Yield the letters that are the same whatever stands before and after it."""
+    """Yield the letters that do not depend on what precedes and follows the text."""
     for before in range(3):
         packed = base64.b64encode(bytes(before) + plain)
         start, stop = -(-before * 8 // 6), (before + len(plain)) * 8 // 6
@@ -55,12 +55,12 @@ def _in_base64(plain: bytes) -> Iterator[bytes]:
 
 @dataclass
 class Scanner:
-    """Knows what must not be there.
+    """Knows the secrets to search for.
 
     Parameters
     ----------
     secrets
-        By a word that may be said in place of them.
+        By a word that stands for them in messages.
     """
 
     secrets: dict[str, str]
@@ -71,7 +71,7 @@ class Scanner:
         self._spelled = {word: spellings(text) for word, text in self.secrets.items()}
 
     def found(self, data: bytes) -> set[str]:
-        """Return the words of those that are in some bytes, packed ones unpacked."""
+        """Return the words of the secrets in some bytes, also inside archives."""
         self.looked_at += len(data)
         hits = {word for word, spelled in self._spelled.items() if any(each in data for each in spelled)}
         for member in _members(data):
@@ -79,7 +79,7 @@ class Scanner:
         return hits
 
     def found_in_folder(self, folder: Path) -> dict[str, set[str]]:
-        """Return the files below a folder in which something was found, their names included."""
+        """Return the files below a folder in which something was found, also in their names."""
         hits = {}
         for path in sorted(folder.rglob("*")):
             name = str(path.relative_to(folder))
@@ -97,11 +97,11 @@ def _members(data: bytes) -> Iterator[bytes]:
         try:
             yield zlib.decompress(data)
         except zlib.error:
-            return  # it only began like one
+            return  # it only starts like one
 
 
 def as_bytes(rows: Iterable[Iterable[Any]]) -> bytes:
-    """Return rows of a database as they would be printed, and its bytes as they are."""
+    """Return rows of a database as they would be printed, and bytes as they are."""
     return b"\n".join(
         bytes(value) if isinstance(value, bytes | memoryview) else str(value).encode() for row in rows for value in row
     )
@@ -109,13 +109,13 @@ def as_bytes(rows: Iterable[Iterable[Any]]) -> bytes:
 
 @dataclass
 class Relay:
-    """Stands between a client and the emulator, and remembers every token that was handed out."""
+    """Forwards requests to the emulator, and records every token that it issues."""
 
     base_url: str
     tokens: set[str] = field(default_factory=set)
 
     def remember(self, path: str, body: bytes, location: str) -> None:
-        """Look for tokens in an answer."""
+        """Look for tokens in a response."""
         self.tokens |= {
             value for values in parse_qs(urlsplit(location).query).values() for value in values if len(value) > 20
         }
@@ -126,7 +126,7 @@ class Relay:
 
 @contextmanager
 def relay_to(base_url: str, change: Callable[[bytes], bytes] = bytes) -> Iterator[Relay]:
-    """Run a relay on this machine, which may change what is answered."""
+    """Run a relay on this machine, which can change responses."""
     host = urlsplit(base_url).netloc
 
     class Handler(BaseHTTPRequestHandler):
@@ -146,7 +146,7 @@ def relay_to(base_url: str, change: Callable[[bytes], bytes] = bytes) -> Iterato
                 answer = connection.getresponse()
                 said = answer.read()
             except (http.client.HTTPException, OSError):
-                self.close_connection = True  # the emulator hung up, and so do we
+                self.close_connection = True  # the emulator closed the connection
                 return
             finally:
                 connection.close()

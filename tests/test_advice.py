@@ -1,4 +1,4 @@
-"""Advice names one operation in three languages, and no layer below the front ends speaks one of them."""
+"""Advice names an operation in three languages, and no layer below the front ends uses one of them."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ WORDED = [
 
 
 @pytest.mark.parametrize(("part", "magic", "command", "python"), WORDED, ids=lambda each: str(each)[:30])
-def test_each_reader_gets_its_own_words(part: Do | Opt, magic: str, command: str, python: str) -> None:
+def test_each_front_end_gets_its_own_words(part: Do | Opt, magic: str, command: str, python: str) -> None:
     expected = {Reader.NOTEBOOK: magic, Reader.TERMINAL: command, Reader.PYTHON: python}
     assert {each: part.text(each) for each in Reader} == expected
     stored = advise("Do this: ", part, ".").stored()
@@ -118,7 +118,7 @@ def test_each_reader_gets_its_own_words(part: Do | Opt, magic: str, command: str
 
 @hostile
 @given(name=names)
-def test_python_reads_the_name(name: str) -> None:
+def test_python_call_contains_the_name(name: str) -> None:
     (statement,) = ast.parse(Do("segments.rename", name, NAME, to=name).text(Reader.PYTHON)).body
     call = statement.value  # type: ignore[attr-defined]
     assert ast.unparse(call.func) == "ci.segments.rename"
@@ -128,7 +128,7 @@ def test_python_reads_the_name(name: str) -> None:
 
 @hostile
 @given(name=names)
-def test_a_magic_reads_the_name(name: str) -> None:
+def test_magic_contains_the_name(name: str) -> None:
     line = Do("exports.save", name, NAME, to=name).text(Reader.NOTEBOOK)
     chosen = magic("%ci_exports").chosen(line_that_runs(line))
     read = parse_words(chosen.command, split(chosen.rest), {})
@@ -138,7 +138,7 @@ def test_a_magic_reads_the_name(name: str) -> None:
 
 @hostile
 @given(name=names)
-def test_a_stored_text_keeps_the_name(name: str) -> None:
+def test_stored_text_keeps_the_name(name: str) -> None:
     do = Do("segments.rename", name, NAME, to=name)
     for each in Reader:
         with reading(each):
@@ -150,7 +150,7 @@ def test_a_stored_text_keeps_the_name(name: str) -> None:
 @settings(max_examples=30, deadline=None)
 @given(many=st.lists(names, min_size=1, max_size=20))
 @example(many=HOSTILE)
-def test_a_shell_reads_the_name(many: list[str]) -> None:
+def test_shell_command_contains_the_name(many: list[str]) -> None:
     wanted = [each.replace("\0", "") for each in many]
     lines = [Do("segments.usage", each, where=each).text(Reader.TERMINAL) for each in wanted]
     script = "\n".join(line.replace("ci-magics", r"printf '%s\0'", 1) for line in lines)
@@ -164,7 +164,7 @@ def test_a_shell_reads_the_name(many: list[str]) -> None:
     assert read == expected
 
 
-def test_an_error_carries_its_next_step_as_data() -> None:
+def test_error_has_its_next_step_as_data() -> None:
     error = ArgumentError("It stopped.", advise("Finish it: ", Do("runs.resume", "1a2b"), "."), code="stopped")
     for each in (error, pickle.loads(pickle.dumps(error)), copy.deepcopy(error)):  # noqa: S301 - our own
         assert type(each) is ArgumentError
@@ -183,24 +183,24 @@ def test_an_error_carries_its_next_step_as_data() -> None:
             assert worded(each.stored()) == str(each) == 'It stopped. Finish it: %ci_runs resume "1a2b". (code stopped)'
 
 
-def test_plain_text_stays_what_it_is() -> None:
+def test_plain_text_is_unchanged() -> None:
     error = CiError("It stopped.", "Run it again {}.")
     assert error.stored() == str(error) == "It stopped. Run it again {}."
     assert error.document()["operations"] == []
     assert not CiError("It stopped.").advice
 
 
-def test_no_argument_of_an_operation_shows_an_address() -> None:
+def test_example_of_an_operation_shows_no_address() -> None:
     error = not_found("segment", "x", [], advise("Make it: ", Do("segment", "a.b@contoso.com", where="c@contoso.com")))
     assert "contoso" not in str(error) + error.stored() + repr(error.document()) + repr(vars(error))
 
 
-def test_pieces_are_joined_without_the_empty_ones() -> None:
+def test_parts_are_joined_without_empty_ones() -> None:
     assert str(joined(["", advise("See ", Do("status"), "."), Advice(), "Wait."])) == "See ci.status(). Wait."
     assert not joined(["", Advice()])
 
 
-def test_a_thread_speaks_to_the_same_reader() -> None:
+def test_thread_uses_the_same_front_end() -> None:
     heard: list[Reader] = []
     with reading(Reader.TERMINAL):
         thread = threading.Thread(target=lambda: heard.append(reader()))
@@ -210,17 +210,17 @@ def test_a_thread_speaks_to_the_same_reader() -> None:
     assert reader() is Reader.PYTHON
 
 
-def test_the_reader_stays_until_it_is_set_again() -> None:
+def test_front_end_is_kept_until_it_is_set_again() -> None:
     set_reader(Reader.NOTEBOOK)
     with pytest.raises(KeyError), reading(Reader.TERMINAL):
         raise KeyError
     assert reader() is Reader.NOTEBOOK
 
 
-#: What is below the front ends.
+#: The layers below the front ends.
 LAYERS = ("microsoft", "workspace", "display", "segmentation", "matching", "activation", "errors", "forking")
 WORDS_OF_A_FRONT_END = re.compile(r"%ci_|(?<![\w-])--(?!jp-)[a-z][a-z-]*|\bci-magics [a-z]+\b")
-#: Texts that look like a command and are none: folder, and the text.
+#: Texts that look like commands but are not: folder, and text.
 NO_COMMANDS = {
     ("activation", "--memory"),  # of docker
     ("activation", "--upgrade"),  # of pip
@@ -239,7 +239,7 @@ NO_COMMANDS = {
 
 
 def texts(path: Path) -> Iterator[str]:
-    """Yield every text in a module that is no docstring and no example of a declaration."""
+    """Yield every text in a module except docstrings and examples of declarations."""
     tree = ast.parse(path.read_text("utf-8"))
     documented = [tree, *(each for each in ast.walk(tree) if isinstance(each, ast.ClassDef | ast.FunctionDef))]
     docstrings = {id(each.body[0].value) for each in documented if each.body and isinstance(each.body[0], ast.Expr)}
@@ -253,7 +253,7 @@ def texts(path: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("layer", LAYERS)
-def test_below_the_front_ends_nothing_speaks_their_languages(layer: str) -> None:
+def test_layers_below_the_front_ends_do_not_use_their_languages(layer: str) -> None:
     found = set()
     for path in [PACKAGE / f"{layer}.py"] if (PACKAGE / f"{layer}.py").exists() else (PACKAGE / layer).rglob("*.py"):
         assert "%ci_" not in path.read_text("utf-8"), path

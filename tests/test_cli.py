@@ -41,7 +41,7 @@ def emulator(*options: str) -> Iterator[subprocess.Popen[str]]:
 @pytest.mark.parametrize(
     "arguments", [[], ["nonsense"], ["notebook"], ["emulator", "serve", "--port", "many"], ["--nonsense"]]
 )
-def test_what_is_not_understood_is_status_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_arguments_exit_with_status_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2
     said = capsys.readouterr()
     assert said.out == ""
@@ -50,18 +50,18 @@ def test_what_is_not_understood_is_status_2(arguments: list[str], capsys: pytest
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["notebook", "--help"], ["emulator", "--help"]])
-def test_help_is_status_0(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_exits_with_status_0(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 0
     assert f"ci-magics {' '.join(arguments[:-1])}".strip() in capsys.readouterr().out
 
 
-def test_the_program_is_installed_and_ends_with_the_status() -> None:
+def test_program_is_installed_and_returns_the_status() -> None:
     for arguments, status in ((["--help"], 0), (["notebook", "no-such.ipynb"], 1), (["nonsense"], 2)):
         done = subprocess.run([PROGRAM, *arguments], capture_output=True, check=False)
         assert done.returncode == status
 
 
-def test_a_notebook_is_executed_and_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_notebook_is_executed_and_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = written(tmp_path, "x = 2\nprint('two', x)", "x * 21", "y = x", "from pathlib import Path\nPath.cwd().name")
     before = file.read_bytes()
     assert main(["notebook", str(file)]) == 0
@@ -74,7 +74,7 @@ def test_a_notebook_is_executed_and_printed(tmp_path: Path, capsys: pytest.Captu
     assert file.read_bytes() == before
 
 
-def test_a_cell_that_fails_is_status_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_failed_cell_exits_with_status_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = written(tmp_path, "1 + 1", "raise ValueError('jan@contoso.com of 0612345678')", "print('never')")
     assert main(["notebook", str(file)]) == 1
     said = capsys.readouterr()
@@ -86,14 +86,14 @@ def test_a_cell_that_fails_is_status_1(tmp_path: Path, capsys: pytest.CaptureFix
 
 
 @pytest.mark.usefixtures("workspace")
-def test_an_error_of_ours_is_said_in_full(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_error_of_ci_magics_is_printed_in_full(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = written(tmp_path, "%load_ext ci_magics", "%ci_preview Nothing")
     assert main(["notebook", str(file)]) == 1
     assert "failed: There is no segment 'Nothing'." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("content", [None, "", "no JSON", "{}", "[]", '{"cells": 5, "nbformat": 4}'])
-def test_what_is_no_notebook_is_status_1(
+def test_invalid_notebook_exits_with_status_1(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str | None
 ) -> None:
     file = tmp_path / "x.ipynb"
@@ -106,12 +106,12 @@ def test_what_is_no_notebook_is_status_1(
     assert "x.ipynb" in said.err
 
 
-def test_a_folder_is_no_notebook(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_folder_is_not_a_notebook(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["notebook", str(tmp_path)]) == 1
     assert capsys.readouterr().err.startswith("There is no notebook")
 
 
-def test_the_emulator_says_first_where_it_is() -> None:
+def test_emulator_prints_its_address_first() -> None:
     with emulator() as process:
         assert process.stdout is not None
         known = json.loads(process.stdout.readline())
@@ -125,7 +125,7 @@ def test_the_emulator_says_first_where_it_is() -> None:
         assert process.wait(timeout=20) == 0
 
 
-def test_the_emulator_takes_the_port_it_is_given() -> None:
+def test_emulator_uses_the_given_port() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

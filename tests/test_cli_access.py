@@ -19,7 +19,7 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = 0) -
     return capsys.readouterr().out
 
 
-def test_an_administrator_gives_and_takes_roles(
+def test_administrator_gives_and_revokes_roles(
     workspace: Workspace, as_user: Callable[..., Workspace], capsys: pytest.CaptureFixture[str]
 ) -> None:
     listed = json.loads(said(capsys, "roles", "give", "ann", "contributor", "--json"))
@@ -33,7 +33,7 @@ def test_an_administrator_gives_and_takes_roles(
     assert refused["code"] == "role_too_low"
 
 
-def test_somebody_stays_administrator(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+def test_last_administrator_cannot_be_removed(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in (["take", workspace.user], ["give", workspace.user, "viewer"]):
         assert main(["roles", *arguments]) == 1
         assert "is the only administrator" in capsys.readouterr().err
@@ -43,12 +43,12 @@ def test_somebody_stays_administrator(workspace: Workspace, capsys: pytest.Captu
 
 @pytest.mark.parametrize("arguments", [["give"], ["give", "ann"], ["give", "ann", "king"], ["--to", "ann"]])
 @pytest.mark.usefixtures("workspace")
-def test_half_a_role_is_not_understood(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_incomplete_role_command_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["roles", *arguments]) == 2
     assert capsys.readouterr().err
 
 
-def test_the_audit_log_is_printed_in_three_forms(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+def test_audit_log_is_printed_in_three_formats(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     assert said(capsys, "audit") == "No entries yet.\n"
     workspace.audit.note(Verb.MAKE_SEGMENT, "Big, spenders", profiles=3)
     assert "make_segment 'Big, spenders' (profiles 3)" in said(capsys, "audit")
@@ -59,14 +59,12 @@ def test_the_audit_log_is_printed_in_three_forms(workspace: Workspace, capsys: p
     assert said(capsys, "audit", "--since", "2999-01-01") == "No entries yet.\n"
 
 
-def test_a_day_that_is_none_is_not_understood(capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_day_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["audit", "--since", "yesterday"]) == 2
     assert "'yesterday' is not a day." in capsys.readouterr().err
 
 
-def test_the_audit_log_is_for_administrators(
-    as_user: Callable[..., Workspace], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_audit_log_is_for_administrators(as_user: Callable[..., Workspace], capsys: pytest.CaptureFixture[str]) -> None:
     as_user("ann", "contributor")
     assert main(["audit"]) == 1
     assert "only administrators may read the audit log" in capsys.readouterr().err

@@ -25,12 +25,12 @@ def saved(emulator: RunningEmulator, workspace: Workspace) -> None:
 
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = 0) -> Any:
-    """Return what a command answers with --json, after its exit status."""
+    """Return what a command prints with --json, after checking its exit status."""
     assert main(["exports", *arguments, "--json"]) == status
     return json.loads(capsys.readouterr().out)
 
 
-def test_the_list_and_one_export_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+def test_list_and_details_of_exports_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
     [line] = said(capsys)
     assert (line["name"], line["status"], line["permissions"]) == ("Every week", "Not run yet", "edit")
     assert line["next_run"] is None
@@ -40,7 +40,7 @@ def test_the_list_and_one_export_are_shown(capsys: pytest.CaptureFixture[str]) -
     assert "Every week" in capsys.readouterr().out
 
 
-def test_running_ends_with_the_status(capsys: pytest.CaptureFixture[str], emulator: RunningEmulator) -> None:
+def test_run_exits_with_its_status(capsys: pytest.CaptureFixture[str], emulator: RunningEmulator) -> None:
     [result] = said(capsys, "run", "Every week")
     assert (result["audience"], result["accepted"]) == ("All", 5)
     contoso.segment(1)
@@ -68,7 +68,7 @@ def test_every_other_verb(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     "arguments", [["rnu"], ["run"], ["run", "Every week", "--nonsense"], ["schedule", "Every week", "--at", "x"]]
 )
-def test_what_is_not_understood_is_status_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_arguments_exit_with_status_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["exports", *arguments]) == 2
     told = capsys.readouterr()
     assert told.out == ""
@@ -76,10 +76,10 @@ def test_what_is_not_understood_is_status_2(arguments: list[str], capsys: pytest
     assert "code" in said(capsys, *arguments, status=2)
 
 
-def test_a_name_that_is_not_there_is_status_1(capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_name_exits_with_status_1(capsys: pytest.CaptureFixture[str]) -> None:
     assert said(capsys, "run", "Every wek", status=1)["code"] == "not_found"
 
 
-def test_help_is_that_of_the_magic(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_equals_that_of_the_magic(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["exports", "--help"]) == 0
     assert "ci-magics exports run" in capsys.readouterr().out

@@ -9,7 +9,7 @@ import contoso
 import nbformat
 import polars as pl
 import pytest
-from holding import HeldClock
+from holding import FrozenClock
 
 import ci_magics as ci
 from ci_magics.cli import main
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def saved(emulator: RunningEmulator, workspace: Workspace, tmp_path: Path) -> None:
-    """An export of a file, which follows the system refresh."""
+    """Save an export of a file, which follows the workspace refresh."""
     assert emulator
     assert workspace
     contoso.connect()
@@ -31,7 +31,7 @@ def saved(emulator: RunningEmulator, workspace: Workspace, tmp_path: Path) -> No
     ci.exports.save("Daily", "All", to=contoso.NAME)
 
 
-def test_one_pass_ends_with_0_and_says_what_it_did(capsys: pytest.CaptureFixture[str]) -> None:
+def test_refresh_exits_with_0_and_reports_what_it_did(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["refresh", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert (report["status"], report["trigger"]) == ("Completed", "command")
@@ -39,13 +39,13 @@ def test_one_pass_ends_with_0_and_says_what_it_did(capsys: pytest.CaptureFixture
     assert [(each["export"], each["accepted"]) for each in report["exports"]] == [("Daily", 5)]
 
 
-def test_nothing_due_is_done_too(capsys: pytest.CaptureFixture[str], workspace: Workspace) -> None:
+def test_refresh_without_anything_due_succeeds(capsys: pytest.CaptureFixture[str], workspace: Workspace) -> None:
     assert main(["refresh", "--due-only"]) == 0
     assert "nothing was due" in capsys.readouterr().out
     assert list(workspace.refreshes) == []
 
 
-def test_what_failed_ends_with_1_and_what_was_refused_in_part_with_3(
+def test_failure_exits_with_1_and_partial_refusal_with_3(
     capsys: pytest.CaptureFixture[str], emulator: RunningEmulator, tmp_path: Path
 ) -> None:
     emulator.control("POST", "/faults", [{"operation": "ApplyCustomerListUserData", "call": 1, "fault": "partial"}])
@@ -57,7 +57,7 @@ def test_what_failed_ends_with_1_and_what_was_refused_in_part_with_3(
     assert [each["status"] for each in report["exports"]] == ["Skipped"]
 
 
-def test_a_notebook_that_fails_ends_with_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_failed_notebook_exits_with_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "weekly.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 / 0")]), file)
     assert main(["refresh", "--notebook", str(file)]) == 1
@@ -65,11 +65,9 @@ def test_a_notebook_that_fails_ends_with_1(tmp_path: Path, capsys: pytest.Captur
     assert main(["refresh", "--notebook", str(tmp_path / "none.ipynb")]) == 1
 
 
-def test_a_refresh_on_its_way_is_no_failure_of_a_timer(
-    workspace: Workspace, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_refresh_in_progress_is_not_a_failure(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     now = datetime.now(UTC)
-    since = HeldClock(now - timedelta(hours=2))
+    since = FrozenClock(now - timedelta(hours=2))
     ci.exports.schedule("Daily", at=[(now - timedelta(minutes=1)).time()], time_zone="UTC", clock=since)
     workspace.locks.take("refresh", "another")
     assert main(["refresh", "--due-only"]) == 0

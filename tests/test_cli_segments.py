@@ -22,7 +22,7 @@ NAME = "Big $penders"
 
 @pytest.fixture(autouse=True)
 def people(workspace: Workspace, tmp_path: Path) -> Path:
-    """A file of forty people, and a segment of all of them."""
+    """Return a file of forty people, with a segment of all of them."""
     assert workspace
     path = tmp_path / "people.csv"
     written(path, 40)
@@ -36,13 +36,13 @@ def written(path: Path, count: int) -> None:
 
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = 0) -> Any:
-    """Return what a command answers with --json, after its exit status."""
+    """Return what a command prints with --json, after checking its exit status."""
     assert main(["segments", *arguments, "--json"]) == status
     return json.loads(capsys.readouterr().out)
 
 
 @pytest.mark.parametrize(("left", "allowance"), [(0, "--allow-empty"), (3, "--allow-shrink")])
-def test_the_command_that_a_stopped_refresh_names_lets_it_go_on(
+def test_command_in_the_error_of_a_stopped_refresh_works(
     people: Path, workspace: Workspace, capsys: pytest.CaptureFixture[str], left: int, allowance: str
 ) -> None:
     written(people, left)
@@ -70,7 +70,7 @@ def test_the_command_that_a_stopped_refresh_names_lets_it_go_on(
     assert main(["refresh"]) == 0
 
 
-def test_a_file_whose_encoding_changed_is_refreshed_with_the_one_that_is_named(
+def test_refresh_reads_with_the_named_encoding(
     people: Path, workspace: Workspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = "Id,EMail,Spend,Name\n" + "".join(f"{number},p{number}@contoso.com,5,\xe9\n" for number in range(40))
@@ -84,7 +84,7 @@ def test_a_file_whose_encoding_changed_is_refreshed_with_the_one_that_is_named(
     assert main(["refresh"]) == 0
 
 
-def test_a_refresh_reads_the_consents_from_the_column_that_is_named(
+def test_refresh_reads_consents_from_the_named_column(
     people: Path, workspace: Workspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     frame = pd.read_csv(people).assign(Club=["in", "out"] * 20)
@@ -95,7 +95,7 @@ def test_a_refresh_reads_the_consents_from_the_column_that_is_named(
     assert (kept["consent"], kept["consent_yes"]) == (["Club"], ["in"])
 
 
-def test_a_change_is_undone_and_redone(people: Path, workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+def test_change_is_undone_and_redone(people: Path, workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     assert said(capsys, "undo", NAME, status=1)["code"] == "no_version"
     written(people, 30)
     assert said(capsys, "refresh", NAME)[0]["profiles"] == 30
@@ -136,11 +136,11 @@ def test_segments_are_listed_and_changed(tmp_path: Path, capsys: pytest.CaptureF
         ("--undo",),
     ],
 )
-def test_what_is_not_understood_is_status_2(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_arguments_exit_with_status_2(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     assert said(capsys, *arguments, status=2)["code"]
 
 
-def test_a_viewer_may_look_and_not_undo(as_user: Callable[[str], None], capsys: pytest.CaptureFixture[str]) -> None:
+def test_viewer_can_look_but_not_undo(as_user: Callable[[str], None], capsys: pytest.CaptureFixture[str]) -> None:
     as_user("ann")
     assert said(capsys)
     for verb in ("undo", "redo", "refresh", "delete"):
@@ -152,6 +152,6 @@ def test_a_viewer_may_look_and_not_undo(as_user: Callable[[str], None], capsys: 
 @pytest.mark.parametrize(
     ("name", "shell"), [("All", "All"), ("Big spenders", "'Big spenders'"), ('"x" y', "'\"x\" y'")]
 )
-def test_every_verb_is_named_as_the_terminal_has_it(verb: str, name: str, shell: str) -> None:
+def test_every_verb_has_its_command_line_name(verb: str, name: str, shell: str) -> None:
     advice = advise("Go back: ", Do(f"segments.{verb.replace('-', '_')}", name), ".")
     assert advice.text(Reader.TERMINAL) == f"Go back: ci-magics segments {verb} {shell}."

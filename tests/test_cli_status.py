@@ -22,7 +22,7 @@ def test_status_shows_audiences_and_runs(capsys: pytest.CaptureFixture[str]) -> 
     assert "'One'" not in capsys.readouterr().out
 
 
-def test_status_as_json_has_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+def test_status_as_json_has_the_same_content(capsys: pytest.CaptureFixture[str]) -> None:
     connect()
     run = export(segment(400))
     capsys.readouterr()
@@ -32,7 +32,7 @@ def test_status_as_json_has_the_same(capsys: pytest.CaptureFixture[str]) -> None
     assert [(each["name"], each["status"]) for each in document["runs"]] == [(run.id[:8], "Completed")]
 
 
-def test_an_unknown_name_gets_a_did_you_mean(capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_name_suggests_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
     connect()
     export(segment(400, name="Big spenders"))
     capsys.readouterr()
@@ -40,6 +40,6 @@ def test_an_unknown_name_gets_a_did_you_mean(capsys: pytest.CaptureFixture[str])
     assert "Did you mean 'Big spenders'?" in capsys.readouterr().err
 
 
-def test_an_empty_workspace_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+def test_empty_workspace_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status"]) == 0
     assert "No audience was filled from here yet." in capsys.readouterr().out

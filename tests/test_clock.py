@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from holding import HeldClock, JumpingClock
+from holding import FrozenClock, JumpingClock
 
 from ci_magics.clock import SystemClock, WaitStoppedError
 
@@ -28,9 +28,9 @@ def test_stopping_a_branch_stops_nothing_else() -> None:
 
 
 def test_branch_has_the_time_of_its_clock() -> None:
-    held, jumping = HeldClock(), JumpingClock()
+    held, jumping = FrozenClock(), JumpingClock()
     branch = held.branch()
-    held.pass_by(days=1)
+    held.advance(days=1)
     assert branch.now() == held.now()
     jumping.branch().branch().sleep(7)
     assert jumping.waits == [7]

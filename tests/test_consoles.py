@@ -1,4 +1,4 @@
-"""What the commands and the magics print, on consoles that know few characters and into pipes that nobody reads."""
+"""Output of commands and magics on consoles with limited encodings, and into closed pipes."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ COMMANDS = [
 
 @pytest.fixture
 def full_workspace(emulator: RunningEmulator) -> None:
-    """A workspace in which everything has a name that few encodings know."""
+    """Fill a workspace with names that few encodings support."""
     assert emulator.audiences() == {}
     contoso.connect()
     people = pd.DataFrame({"CustomerId": ["1", "2"], "EMail": ["jan@contoso.com", "ann@contoso.com"]})
@@ -60,7 +60,7 @@ def full_workspace(emulator: RunningEmulator) -> None:
 
 @contextmanager
 def console(encoding: str) -> Iterator[io.BytesIO]:
-    """Print on a console of an encoding, as Python opens it."""
+    """Print to a console with an encoding, as Python opens it."""
     screen = io.BytesIO()
     output = io.TextIOWrapper(screen, encoding=encoding, write_through=True)
     errors = io.TextIOWrapper(screen, encoding=encoding, errors="backslashreplace", write_through=True)
@@ -80,7 +80,7 @@ def ended(arguments: list[str]) -> int:
 @pytest.mark.slow
 @pytest.mark.usefixtures("full_workspace")
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii", "cp437", "shift_jis"])
-def test_every_command_says_all_that_it_has_to_say_in_any_encoding(encoding: str) -> None:
+def test_every_command_prints_everything_in_any_encoding(encoding: str) -> None:
     with console(encoding) as screen:
         statuses = {" ".join(arguments): ended(arguments) for arguments in COMMANDS}
         said = screen.getvalue().decode(encoding)
@@ -91,14 +91,14 @@ def test_every_command_says_all_that_it_has_to_say_in_any_encoding(encoding: str
     assert {statuses[name] for name in ("status", "doctor", "exports", f"exports run {NAME}", "audit --json")} == {0}
 
 
-def test_signs_have_words_and_other_characters_are_escaped() -> None:
+def test_symbols_have_replacements_and_other_characters_are_escaped() -> None:
     with console("ascii") as screen:
         adapt_streams()
         write("✓ 3 … Zürich")
         assert screen.getvalue() == b"ok 3 ... Z\\xfcrich"
 
 
-def test_what_the_encoding_knows_is_written_as_it_is() -> None:
+def test_supported_characters_are_printed_unchanged() -> None:
     with console("utf-8") as screen:
         adapt_streams()
         write("✓ Zürich 東京 \ud83d")
@@ -116,7 +116,7 @@ def test_what_the_encoding_knows_is_written_as_it_is() -> None:
     ids=str,
 )
 @pytest.mark.usefixtures("full_workspace")
-def test_a_process_in_another_encoding_ends_well(environment: dict[str, str]) -> None:
+def test_process_in_another_encoding_succeeds(environment: dict[str, str]) -> None:
     done = subprocess.run([PROGRAM, "exports"], capture_output=True, check=False, env={**os.environ, **environment})
     assert (done.returncode, b"Traceback" in done.stderr) == (0, False)
     assert b"Z" in done.stdout
@@ -125,7 +125,7 @@ def test_a_process_in_another_encoding_ends_well(environment: dict[str, str]) ->
 @pytest.mark.slow
 @pytest.mark.parametrize("both", [False, True], ids=["output", "output and errors"])
 @pytest.mark.usefixtures("full_workspace")
-def test_a_reader_that_has_gone_changes_nothing(emulator: RunningEmulator, both: bool) -> None:
+def test_closed_pipe_does_not_affect_the_work(emulator: RunningEmulator, both: bool) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     where = {"stdout": writing, "stderr": writing if both else subprocess.PIPE}
@@ -138,7 +138,7 @@ def test_a_reader_that_has_gone_changes_nothing(emulator: RunningEmulator, both:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("full_workspace")
-def test_without_any_output_the_work_is_done(emulator: RunningEmulator) -> None:
+def test_work_is_done_without_any_output(emulator: RunningEmulator) -> None:
     line = f"'{PROGRAM}' exports run '{NAME}' <&- >&- 2>&-"
     assert subprocess.run(["bash", "-c", line], check=False).returncode == 0  # noqa: S607
     assert len(emulator.members(NAME)) == 2
@@ -146,7 +146,7 @@ def test_without_any_output_the_work_is_done(emulator: RunningEmulator) -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("full_workspace")
-def test_output_that_a_full_disk_cuts_off_is_said_and_is_status_3() -> None:
+def test_output_cut_off_by_a_full_disk_exits_with_3() -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run([PROGRAM, "audit", "--csv"], stdout=full, stderr=subprocess.PIPE, check=False)
     assert done.returncode == 3
@@ -155,7 +155,7 @@ def test_output_that_a_full_disk_cuts_off_is_said_and_is_status_3() -> None:
     )
 
 
-def test_an_error_of_another_library_is_one_line_without_its_words(
+def test_error_of_another_library_is_one_line_without_its_message(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_arguments: object, **_options: object) -> None:
@@ -168,7 +168,7 @@ def test_an_error_of_another_library_is_one_line_without_its_words(
     assert "contoso" not in said.err
 
 
-def test_a_closed_file_is_no_error() -> None:
+def test_closed_file_is_not_an_error() -> None:
     closed = io.StringIO()
     closed.close()
     unwritten.clear()
@@ -178,7 +178,7 @@ def test_a_closed_file_is_no_error() -> None:
 
 
 @pytest.mark.parametrize("typed", [b"", b"\n", b"\xff\xfe\n"])
-def test_an_address_that_cannot_be_read_is_refused(
+def test_undecodable_address_is_refused(
     typed: bytes, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(typed), encoding="utf-8"))
@@ -188,7 +188,7 @@ def test_an_address_that_cannot_be_read_is_refused(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("full_workspace")
-def test_a_terminal_of_ipython_shows_results_in_its_encoding(tmp_path: Path) -> None:
+def test_ipython_terminal_shows_results_in_its_encoding(tmp_path: Path) -> None:
     lines = f'%load_ext ci_magics\n%ci_status\n%ci_exports show "{NAME}"\n%ci_doctor\nexit\n'
     here = {**os.environ, "PYTHONIOENCODING": "cp1252", "IPYTHONDIR": str(tmp_path / "ipython")}
     done = subprocess.run(
@@ -230,7 +230,7 @@ except ci.CiError as error:
     ids=str,
 )
 @pytest.mark.usefixtures("emulator")
-def test_a_plain_script_prints_results_and_errors_in_any_encoding(environment: dict[str, str]) -> None:
+def test_script_prints_results_and_errors_in_any_encoding(environment: dict[str, str]) -> None:
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT], capture_output=True, check=False, env={**os.environ, **environment}
     )
@@ -239,7 +239,7 @@ def test_a_plain_script_prints_results_and_errors_in_any_encoding(environment: d
     assert b"There is no segment 'nobody's'" in done.stdout
 
 
-def test_no_error_has_signs_that_a_console_may_not_know() -> None:
+def test_errors_use_only_common_characters() -> None:
     package = Path(ci.__file__).parent
     odd = [
         f"{path.name}:{each.lineno}"

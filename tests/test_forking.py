@@ -1,4 +1,4 @@
-"""After a fork: everything works where it can, and says at once what to do where Polars would wait forever."""
+"""After a fork, everything works if possible, and fails with advice where Polars would wait forever."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from conftest import RunningEmulator
 
-#: What is done in a process that was forked; each line computes something.
+#: Code for a forked process; each line computes something.
 JOBS = {
     "normalize": "ci.normalize(people['EMail'])",
     "segment": "ci.segment('Some', people, where='Age > 20', show=quiet)",
@@ -31,7 +31,7 @@ JOBS = {
     "text of keys": "ci.text_of_keys(people['Id'])",
     "download keys": "ci.segments.download('All', folder / 'keys.csv')",
 }
-#: What needs no Polars, and works in every process.
+#: Code that needs no Polars, and works in every process.
 EASY = {
     "workspace": "len(ci.open_workspace().store.segments)",
     "list": "ci.segments.overview()",
@@ -89,7 +89,7 @@ print(json.dumps(found))
 
 
 def after_a_fork(tmp_path: Path, jobs: dict[str, str], warm: str) -> dict[str, str]:
-    """Do each job in a forked process of its own; returns what became of each."""
+    """Run each job in its own forked process; return the results."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(tmp_path), json.dumps(jobs), warm],
         capture_output=True,
@@ -103,13 +103,13 @@ def after_a_fork(tmp_path: Path, jobs: dict[str, str], warm: str) -> dict[str, s
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("emulator")
-def test_where_polars_has_not_begun_everything_works(tmp_path: Path) -> None:
+def test_everything_works_in_a_fork_before_polars_is_used(tmp_path: Path) -> None:
     jobs = {name: job for name, job in JOBS.items() if name in ("normalize", "segment", "preview", "export", "forget")}
     assert set(after_a_fork(tmp_path, jobs, "nothing").values()) == {"works"}
 
 
 @pytest.mark.slow
-def test_where_polars_has_worked_every_computation_says_at_once_what_to_do(
+def test_every_computation_fails_with_advice_in_a_fork_after_polars_was_used(
     emulator: RunningEmulator, tmp_path: Path
 ) -> None:
     found = after_a_fork(tmp_path, JOBS, "ours")
@@ -119,16 +119,16 @@ def test_where_polars_has_worked_every_computation_says_at_once_what_to_do(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("emulator")
-def test_what_needs_no_polars_works_after_every_fork(tmp_path: Path) -> None:
+def test_work_without_polars_succeeds_in_every_fork(tmp_path: Path) -> None:
     assert after_a_fork(tmp_path, EASY, "ours") == dict.fromkeys(EASY, "works")
 
 
 @pytest.mark.slow
-def test_somebody_elses_use_of_polars_counts_too(tmp_path: Path) -> None:
+def test_direct_use_of_polars_counts_too(tmp_path: Path) -> None:
     assert after_a_fork(tmp_path, {"normalize": JOBS["normalize"]}, "theirs") == {"normalize": "forked"}
 
 
-def test_the_sentence_names_the_ways_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_lists_the_solutions(monkeypatch: pytest.MonkeyPatch) -> None:
     from ci_magics import forking
 
     monkeypatch.setattr(forking, "_works_in", 0)

@@ -1,4 +1,4 @@
-"""Rules of the house: who imports whom, what is public, and what no file may hold."""
+"""Rules of the repository: who imports whom, what is public, and what no file may contain."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ MOMENTS = {
     *("datetime.now", "datetime.datetime.now", "dt.datetime.now", "datetime.utcnow", "datetime.today"),
     *("date.today", "datetime.date.today", "dt.date.today", "time.time", "time.monotonic", "time.perf_counter"),
 }
-#: What may be imported within functions or for type checkers only, and why. Everything else is imported at the top.
+#: Imports that are allowed inside functions or for type checkers, with reasons. All others are at the top.
 LAZY_FRONT_ENDS = ("__init__.py", "notebook/", "cli/", "server_extension/")  # they start before anything is needed
 LAZY_LIBRARIES = {
     **dict.fromkeys(("pandas", "pyspark", "py4j", "polars", "polars_hash", "sqlglot", "alembic"), "takes long to load"),
@@ -57,7 +57,7 @@ LAZY_MODULES = {
     "ci_magics.emulation.invented.selection": ("emulation/insights/", "loads Polars in the background"),
     "ci_magics.segmentation.sources.frames": ("matching/distributed.py", "executors match Arrow data without it"),
 }
-# Put together here, so that this file does not hold them itself.
+# Composed here, so that this file does not contain them.
 NEVER = {
     "a path of somebody's machine": [f"/{folder}/" for folder in ("ro" + "ot", "wo" + "rk", "ho" + "me", "Us" + "ers")],
     "a package index": ["py" + "pi.org", "python" + "hosted.org", "registry." + "npmjs", "index" + "-url"],
@@ -66,11 +66,11 @@ NEVER = {
 
 def modules() -> list[str]:
     names = [each.name for each in pkgutil.walk_packages([str(PACKAGE)], "ci_magics.")]
-    return [name for name in names if not name.endswith(".__main__")]  # that one starts a server
+    return [name for name in names if not name.endswith(".__main__")]  # it starts a server
 
 
 def imported(path: Path) -> Iterator[str]:
-    """Yield the full names of all that a file imports, within functions too."""
+    """Yield the full names of all imports of a file, including those inside functions."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             yield from (each.name for each in node.names)
@@ -80,7 +80,7 @@ def imported(path: Path) -> Iterator[str]:
 
 
 def lazily_imported(path: Path) -> Iterator[str]:
-    """Yield the full names of what a file imports within functions, or for type checkers only."""
+    """Yield the full names of imports inside functions, or for type checkers only."""
     for outer in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(outer, ast.FunctionDef | ast.AsyncFunctionDef) or (
             isinstance(outer, ast.If) and "TYPE_CHECKING" in ast.unparse(outer.test)
@@ -95,7 +95,7 @@ def lazily_imported(path: Path) -> Iterator[str]:
 def file_graph() -> dict[str, set[str]]:
     """Return all files of the package, by module name, and the files that each of them imports anywhere.
 
-    What a package exports at its top is left out, because the names of its files are imported from the files.
+    Exports of the package are left out, because names are imported from the files.
     """
     paths = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in PACKAGE.rglob("*.py")}
     names = {name.removesuffix(".__init__"): path for name, path in paths.items()}
@@ -109,7 +109,7 @@ def file_graph() -> dict[str, set[str]]:
 
 
 def contents_of(folder: Path, files: dict[str, set[str]]) -> dict[str, set[str]]:
-    """Return what is in a folder of the package, and what else in it each of them imports anywhere."""
+    """Return the content of a folder of the package, and what each file or folder in it imports from the others."""
     before = ".".join(("ci_magics", *folder.relative_to(PACKAGE).parts, ""))
     needed: dict[str, set[str]] = {}
     for name, others in files.items():
@@ -153,13 +153,13 @@ def test_every_module_can_be_imported_and_hides_no_public_name() -> None:
     assert not [name for name, value in before.items() if isinstance(value, ModuleType)]
 
 
-def test_no_module_bears_the_name_of_a_public_function() -> None:
+def test_no_module_has_the_name_of_a_public_function() -> None:
     top = {each.name for each in pkgutil.iter_modules([str(PACKAGE)])}
     assert top >= PARTS
     assert top & set(ci_magics.__all__) == set()
 
 
-def test_public_names_come_from_where_they_are_written() -> None:
+def test_public_names_come_from_where_they_are_defined() -> None:
     for name in set(ci_magics.__all__) - {"__version__"}:
         value = getattr(ci_magics, name)
         named = hasattr(value, "__name__")  # a collection is an object
@@ -179,7 +179,7 @@ def test_type_checkers_see_the_public_names() -> None:
     assert homes == ci_magics._HOMES  # noqa: SLF001 - the names as they are loaded
 
 
-def test_every_public_error_can_be_named() -> None:
+def test_every_public_error_is_exported() -> None:
     defined = {
         name for name, each in vars(errors).items() if isinstance(each, type) and each.__module__ == errors.__name__
     }
@@ -188,7 +188,7 @@ def test_every_public_error_can_be_named() -> None:
 
 
 @pytest.mark.parametrize("part", sorted(FORBIDDEN))
-def test_imports_go_one_way(part: str) -> None:
+def test_imports_follow_the_layers(part: str) -> None:
     assert sources(part)
     found = {path.name: parts_imported(path) & FORBIDDEN[part] for path in sources(part)}
     assert {name: parts for name, parts in found.items() if parts} == {}
@@ -228,12 +228,12 @@ def test_imports_are_at_the_top_unless_a_reason_is_declared() -> None:
     assert used == {*LAZY_LIBRARIES, *LAZY_MODULES}
 
 
-def test_the_emulator_imports_only_itself() -> None:
+def test_emulator_imports_only_itself() -> None:
     assert len(sources("emulation")) > 5
     assert {part for path in sources("emulation") for part in parts_imported(path)} == {"emulation"}
 
 
-def test_the_emulator_is_started_in_two_places_only() -> None:
+def test_emulator_is_started_in_two_places_only() -> None:
     naming = {
         str(path.relative_to(PACKAGE))
         for path in PACKAGE.rglob("*.py")
@@ -242,7 +242,7 @@ def test_the_emulator_is_started_in_two_places_only() -> None:
     assert naming == {"activation/connections/emulator_process.py", "cli/emulator.py"}
 
 
-def test_time_comes_in_through_one_door() -> None:
+def test_only_the_clock_module_reads_the_time() -> None:
     doors = {
         path.name
         for path in PACKAGE.rglob("*.py")
@@ -254,7 +254,7 @@ def test_time_comes_in_through_one_door() -> None:
 
 
 @pytest.mark.parametrize("what", NEVER)
-def test_no_file_holds(what: str) -> None:
+def test_no_file_contains(what: str) -> None:
     files = tracked()
     assert len(files) > 50
     assert [
@@ -265,12 +265,12 @@ def test_no_file_holds(what: str) -> None:
     ] == []
 
 
-def test_the_package_is_typed() -> None:
+def test_package_is_typed() -> None:
     assert (PACKAGE / "py.typed").is_file()
 
 
 @pytest.mark.parametrize(("heading", "does"), [("Try it", "ci-magics notebook notebooks/"), ("Test it", "-m pytest")])
-def test_the_readme_begins_with_one_line_of_shell(heading: str, does: str) -> None:
+def test_readme_section_starts_with_one_line_of_shell(heading: str, does: str) -> None:
     line = shell_lines(heading)[0]
     assert line.startswith("python3 -m venv .venv && ")
     assert does in line
@@ -278,7 +278,7 @@ def test_the_readme_begins_with_one_line_of_shell(heading: str, does: str) -> No
     subprocess.run(["bash", "-n", "-c", line], check=True)  # noqa: S607 - only its grammar is read
 
 
-def test_the_readme_names_files_that_exist() -> None:
+def test_files_named_in_the_readme_exist() -> None:
     words = " ".join(shell_lines("Try it")).split()
     notebooks = {word for word in words if word.endswith(".ipynb")}
     assert notebooks
@@ -286,7 +286,7 @@ def test_the_readme_names_files_that_exist() -> None:
 
 
 @pytest.mark.parametrize("page", ["ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"])
-def test_the_files_that_a_page_names_are_there(page: str) -> None:
+def test_files_named_in_the_documentation_exist(page: str) -> None:
     named = re.findall(r"`([a-z_]+(?:/[a-z_]+)*/[a-z_]+\.py)`", (ROOT / page).read_text("utf-8"))
     assert len(named) > 5
     assert [name for name in named if not (PACKAGE / name).exists() and not (ROOT / name).exists()] == []

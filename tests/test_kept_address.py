@@ -1,4 +1,4 @@
-"""Of a database's address only what is listed is kept: a secret is left out wherever a driver takes one."""
+"""Only listed parts of a database address are stored, so that secrets of every driver are left out."""
 
 from __future__ import annotations
 
@@ -62,18 +62,18 @@ WHOLE = [
 
 
 @pytest.mark.parametrize("where", WITH_SECRETS)
-def test_a_secret_is_left_out(where: str) -> None:
+def test_secret_is_left_out(where: str) -> None:
     assert SECRET not in kept_address(WITH_SECRETS[where])
     assert SECRET not in repr(kept_url(WITH_SECRETS[where]))
 
 
 @pytest.mark.parametrize("address", WHOLE)
-def test_an_address_without_secrets_is_kept_whole(address: str) -> None:
+def test_address_without_secrets_is_stored_unchanged(address: str) -> None:
     assert make_url(kept_address(address)) == make_url(address)
 
 
 @pytest.mark.parametrize("address", [*WITH_SECRETS.values(), *WHOLE])
-def test_what_is_kept_stays_the_same_when_it_is_kept_again(address: str) -> None:
+def test_stored_address_is_unchanged_when_stored_again(address: str) -> None:
     assert kept_address(kept_address(address)) == kept_address(address)
 
 
@@ -81,15 +81,15 @@ words = st.text(string.ascii_letters + string.digits + "%=;&:@/?+ ", max_size=20
 
 
 @given(name=st.text(string.ascii_letters + "_", min_size=1, max_size=20), before=words, after=words)
-def test_no_parameter_smuggles_a_secret_through(name: str, before: str, after: str) -> None:
-    free_text = {"warehouse", "schema", "catalog", "host", "unix_socket", "http_path"}  # names, which must be kept
+def test_parameter_cannot_contain_a_secret(name: str, before: str, after: str) -> None:
+    free_text = {"warehouse", "schema", "catalog", "host", "unix_socket", "http_path"}  # names, which are stored
     if name.lower() in free_text:
         return
     address = f"postgresql://db/shop?{name}={quote_plus(before + SECRET + after)}"
     assert SECRET not in kept_address(address)
 
 
-def test_engines_are_kept_like_their_addresses_and_creators_not_at_all() -> None:
+def test_engines_are_stored_by_address_and_creators_not_at_all() -> None:
     engine = create_engine(f"sqlite:///shop.db?key={SECRET}")
     assert kept_address(engine) == "sqlite:///shop.db"
     assert not has_own_creator(engine)

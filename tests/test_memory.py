@@ -1,4 +1,4 @@
-"""The memory that a process may use is the least of what the machine has and what its container leaves."""
+"""The memory available to a process is the minimum of the machine's and the container's limits."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ci_magics.memory import memory_for_queries, memory_limit
 GIB = 2**30
 HERE = psutil.virtual_memory().total
 
-#: What is in the system's files, and the limit that follows; None for that of the machine.
+#: Contents of system files, and the resulting limit; None for that of the machine.
 SYSTEMS: dict[str, tuple[dict[str, str], int | None]] = {
     "nothing": ({}, None),
     "version 2 in a container": ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/memory.max": f"{GIB}\n"}, GIB),
@@ -51,7 +51,7 @@ SYSTEMS: dict[str, tuple[dict[str, str], int | None]] = {
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_control_groups_of_both_versions_count(tmp_path: Path, system: str) -> None:
+def test_limits_of_control_groups_of_both_versions_count(tmp_path: Path, system: str) -> None:
     files, limit = SYSTEMS[system]
     for name, text in files.items():
         path = tmp_path / name
@@ -63,7 +63,7 @@ def test_control_groups_of_both_versions_count(tmp_path: Path, system: str) -> N
     assert memory_for_queries(tmp_path) == f"{expected * 80 // 100 // 2**20}MiB"
 
 
-def test_a_limit_of_the_address_space_counts() -> None:
+def test_limit_of_the_address_space_counts() -> None:
     code = (
         "import resource; resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31));"
         "from ci_magics.memory import memory_limit; print(memory_limit())"

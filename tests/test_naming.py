@@ -1,4 +1,4 @@
-"""What nothing may be called, and that everything which takes a name refuses it where it is given."""
+"""Invalid names, and that everything with a name refuses them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def saved(name: str) -> None:
     ci.exports.save(name, ci.segment("All", people()), to="EU")
 
 
-#: Everything that gives something a name.
+#: Everything that creates a name.
 GIVEN: dict[str, Callable[[str], object]] = {
     "a segment": lambda name: ci.segment(name, people()),
     "a segment of a query": lambda name: ci.segment(name, "SELECT 1 AS Id, 'x' AS EMail", email="EMail"),
@@ -65,18 +65,18 @@ GIVEN: dict[str, Callable[[str], object]] = {
 
 
 @pytest.mark.parametrize("what", UNWRITABLE)
-def test_a_character_that_a_line_cannot_hold_is_refused_in_a_sentence(what: str) -> None:
+def test_character_that_breaks_a_line_is_refused(what: str) -> None:
     with pytest.raises(ArgumentError, match=r"^The segment's name has .* in it\. Choose a name of one line"):
         require_name(UNWRITABLE[what], "segment")
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_odd_names_of_one_line_are_allowed(name: str) -> None:
+def test_odd_names_on_one_line_are_allowed(name: str) -> None:
     require_name(name, "segment")
 
 
 @given(st.text(min_size=1, max_size=2 * LONGEST_NAME))
-def test_an_allowed_name_is_one_line_of_sensible_length(name: str) -> None:
+def test_allowed_name_is_one_line_of_limited_length(name: str) -> None:
     try:
         require_name(name, "export")
     except ArgumentError:
@@ -95,11 +95,11 @@ def test_an_allowed_name_is_one_line_of_sensible_length(name: str) -> None:
         (what, name)
         for what in GIVEN
         for name in ("a\nb", "a\u2028b", "x" * 300, "zq7@contoso.com")
-        if (what, name) != ("a user", "zq7@contoso.com")  # hubs call people by addresses: see `person_name`
+        if (what, name) != ("a user", "zq7@contoso.com")  # hubs may name users by addresses: see `person_name`
     ],
 )
 @pytest.mark.usefixtures("emulator")
-def test_it_is_refused_where_it_is_given(what: str, name: str) -> None:
+def test_invalid_name_is_refused_everywhere(what: str, name: str) -> None:
     with pytest.raises(CiError) as error:
         GIVEN[what](name)
     assert "zq7" not in str(error.value)

@@ -1,4 +1,4 @@
-"""What the saved notebooks show: nobody's address, no secret, no path of a machine, not when they were saved."""
+"""The saved notebooks contain no address, no secret, no path of a machine, and no time of saving."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ HASH = re.compile(r"\b[0-9a-f]{64}\b")
 MACHINE = re.compile(r"/(?:tmp|home|Users|root)/|site-packages|ipykernel_\d")
 TOKEN = re.compile(r"\beyJ[\w-]{16,}|Bearer \w|\b[A-Za-z0-9_-]{43}\b")
 DAY = re.compile(r"20\d\d-\d\d-\d\d")
-#: Anything that says a day and an hour, or an hour to the second, however it is written.
+#: Any text with a date and an hour, or an hour to the second.
 TIME = re.compile(
     r"20\d\d-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?|\b\d\d:\d\d:\d\d\b"
     r"|\b\d{1,2} (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]* 20\d\d"
 )
-#: What notebooks/save.py writes in place of every moment, and the day from which the sample holds none.
+#: What notebooks/save.py writes instead of times, and the date after which the sample has none.
 MOMENT, SAMPLE_ENDS = "2026-12-01 09:00", "2026-11-01"
 PICTURE = re.compile(r"data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)")
 
@@ -40,7 +40,7 @@ def outputs(path: Path) -> str:
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_saved_notebook_gives_nobody_away(path: Path) -> None:
+def test_saved_notebook_contains_no_personal_data(path: Path) -> None:
     shown = outputs(path)
     assert len(shown) > 1_000
     for what in (ADDRESS, HASH, MACHINE, TOKEN):
@@ -48,14 +48,14 @@ def test_a_saved_notebook_gives_nobody_away(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_is_saved_executed_from_top_to_bottom(path: Path) -> None:
+def test_notebook_is_saved_executed_from_top_to_bottom(path: Path) -> None:
     counts = [cell["execution_count"] for cell in cells(path)]
     assert counts == list(range(1, len(counts) + 1))
     assert "execution" not in path.read_text("utf-8").replace("execution_count", "")
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_saved_notebook_does_not_say_when_it_was_saved(path: Path) -> None:
+def test_saved_notebook_contains_no_time_of_saving(path: Path) -> None:
     shown = outputs(path)
     written = DAY.findall("".join("".join(cell["source"]) for cell in cells(path)))
     assert set(TIME.findall(shown)) <= {MOMENT}

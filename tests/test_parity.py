@@ -1,4 +1,4 @@
-"""What one of Python, magics and the command line can do, all three can; what one of them lacks is listed with why."""
+"""Python, magics and the command line have the same operations; exceptions are listed with reasons."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ci_magics.notebook.registry import MAGICS
 from ci_magics.operations.declarations import FUNCTIONS, NOUNS, declaration, function_of
 from ci_magics.workspace.access import Verb
 
-#: How the product advises an operation.
+#: How the product words advice about an operation.
 ADVICE = ("Do", "Command")
 #: Functions that only Python has.
 ONLY_PYTHON = {
@@ -33,7 +33,7 @@ ONLY_PYTHON = {
     "text_of_keys": "it takes keys from a frame",
     "unload_ipython_extension": "IPython calls it",
 }
-#: Magics and commands that are no operation.
+#: Magics and commands that are not operations.
 NO_OPERATION = {
     "%%ci_segment": "ci.segment with a query in the cell",
     "%ci_config": "the options of this notebook",
@@ -41,9 +41,9 @@ NO_OPERATION = {
     "ci-magics scheduler": "it runs a process",
     "ci-magics emulator serve": "it runs a process",
 }
-#: Methods of every collection that are no verbs.
+#: Methods of every collection that are not verbs.
 READING = {"names", "overview", "to_frame", "to_dict"}
-#: Parameters that the front end gives, or that only Python has.
+#: Parameters that the front end sets, or that only Python has.
 AROUND = {"self", "show", "progress", "workspace", "clock"}
 ONLY_IN_PYTHON = {
     ("doctor", "front_end"): "the notebook says what it is",
@@ -52,7 +52,7 @@ ONLY_IN_PYTHON = {
     ("segment", "frames"): "the frames that a query names are found",
     ("segment", "parameters"): "the variables that a query names are found",
 }
-#: Parameters that only some lines take.
+#: Parameters that only some lines have.
 ONLY_SOME_LINES = {("%ci_segment", "--database"): "the query is in the cell of %%ci_segment"}
 
 
@@ -88,7 +88,7 @@ def test_every_method_of_a_collection_is_an_operation(noun: str) -> None:
     assert methods - READING == {path.partition(".")[2] for path in operations() if path.startswith(f"{noun}.")}
 
 
-def test_every_operation_is_a_magic_and_a_command_and_the_other_way_round() -> None:
+def test_every_operation_is_a_magic_and_a_command() -> None:
     for begin, lines in (("%ci_", lines_of_magics()), ("ci-magics ", lines_of_commands())):
         expected = {line_of(path, begin) for path in operations()} | {f"{begin}{noun}" for noun in NOUNS}
         assert set(lines) - set(NO_OPERATION) == expected
@@ -96,7 +96,7 @@ def test_every_operation_is_a_magic_and_a_command_and_the_other_way_round() -> N
 
 
 @pytest.mark.parametrize("path", sorted(operations()))
-def test_every_option_of_an_operation_is_one_of_its_magic_and_its_command(path: str) -> None:
+def test_every_option_of_an_operation_is_an_option_of_its_magic_and_command(path: str) -> None:
     wanted = {flag.name for each in operations()[path].options for flag in each.flags()}
     for begin, lines in (("%ci_", lines_of_magics()), ("ci-magics ", lines_of_commands())):
         line = line_of(path, begin)
@@ -105,14 +105,12 @@ def test_every_option_of_an_operation_is_one_of_its_magic_and_its_command(path: 
 
 
 @pytest.mark.parametrize("path", sorted(operations()))
-def test_what_is_read_from_source_is_what_the_function_is(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_declaration_read_from_source_equals_the_function(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     operation = operations()[path]
     noun, _, name = path.rpartition(".")
     module = importlib.import_module(f"ci_magics.{NOUNS[noun].module if noun else FUNCTIONS[name]}")
     function = getattr(getattr(module, NOUNS[noun].collection) if noun else module, name)
-    monkeypatch.delattr(
-        inspect.unwrap(function), "__signature__", raising=False
-    )  # it spells out a TypedDict for people
+    monkeypatch.delattr(inspect.unwrap(function), "__signature__", raising=False)  # it expands a TypedDict for readers
     real = declared(path, function, names_of(module.__name__))
     assert [(each.name, each.word, each.type, each.several, each.choices) for each in real.parameters] == [
         (each.name, each.word, each.type, each.several, each.choices) for each in operation.parameters
@@ -138,7 +136,7 @@ def test_every_parameter_is_an_option_or_only_for_python(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", sorted(operations()))
-def test_every_operation_says_what_it_does_and_what_it_needs(path: str) -> None:
+def test_every_operation_is_documented_with_its_requirements(path: str) -> None:
     operation = operations()[path]
     assert operation.summary.endswith(".")
     assert operation.facts.verb is None or isinstance(operation.facts.verb, Verb)
@@ -147,7 +145,7 @@ def test_every_operation_says_what_it_does_and_what_it_needs(path: str) -> None:
 
 
 def advised() -> set[tuple[str, str, frozenset[str]]]:
-    """Return what the product advises: the kind of call, the operation, and the names of its options."""
+    """Return the operations that the product advises: kind of call, operation, and names of options."""
     found = set()
     for path in Path(ci.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -161,7 +159,7 @@ def advised() -> set[tuple[str, str, frozenset[str]]]:
     return {each for each in found if not each[1].startswith(("%", "ci-magics"))}  # declarations of lines
 
 
-def test_every_operation_and_option_that_is_advised_exists() -> None:
+def test_every_advised_operation_and_option_exists() -> None:
     known, commands = operations(), lines_of_commands()
     assert len(advised()) > 50
     wrong = []

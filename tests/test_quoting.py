@@ -1,4 +1,4 @@
-"""A name written into code is the same name when the code runs: in magics, Python, a shell and the page."""
+"""A name written into code is read back unchanged: in magics, Python, a shell and the page."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def hostile(function: Any) -> Any:
 
 
 def line_that_runs(cell: str) -> str:
-    """Return what IPython hands to the magic that a cell of one line is."""
+    """Return the line that IPython passes to the magic in a cell."""
     code = TransformerManager().transform_cell(cell)
     (statement,) = ast.parse(code).body
     assert isinstance(statement, ast.Expr)
@@ -101,14 +101,14 @@ def line_that_runs(cell: str) -> str:
 
 
 def words_of(cell: str) -> list[str]:
-    """Return the words of a magic as it understands them."""
+    """Return the words of a magic."""
     chosen = magic("%ci_exports").chosen(line_that_runs(cell))
     return [chosen.verb, *(each.text for each in parse_words(chosen.command, split(chosen.rest), {}).words)]
 
 
 @hostile
 @given(name=names)
-def test_a_magic_reads_the_name(name: str) -> None:
+def test_magic_reads_the_name_back(name: str) -> None:
     assert words_of(f"%ci_exports run {magic_quoted(name)}") == ["run", name]
     assert words_of(f"%ci_exports run {magic_word(name)}") == ["run", name]
     assert len(magic_word(name).splitlines()) == 1
@@ -116,7 +116,7 @@ def test_a_magic_reads_the_name(name: str) -> None:
 
 @hostile
 @given(name=names)
-def test_a_magic_reads_the_name_behind_an_option_and_beside_another(name: str) -> None:
+def test_magic_reads_the_name_back_as_option_and_next_to_another(name: str) -> None:
     chosen = magic("%ci_exports").chosen(line_that_runs(magic_line("%ci_exports edit", [name], {"to": name})))
     arguments = parse_words(chosen.command, split(chosen.rest), {})
     assert [each.text for each in arguments.words] == [name]
@@ -125,7 +125,7 @@ def test_a_magic_reads_the_name_behind_an_option_and_beside_another(name: str) -
 
 @hostile
 @given(name=names)
-def test_python_reads_the_name(name: str) -> None:
+def test_python_reads_the_name_back(name: str) -> None:
     code = code_of("export", [name], {"to": name, "exclude": [name]}).python
     assert len(code.splitlines()) == 1
     (statement,) = ast.parse(TransformerManager().transform_cell(code)).body
@@ -138,8 +138,8 @@ def test_python_reads_the_name(name: str) -> None:
 @settings(max_examples=examples(60), deadline=None)
 @given(many=st.lists(names, min_size=1, max_size=40))
 @example(many=HOSTILE)
-def test_a_shell_reads_the_name(many: list[str]) -> None:
-    wanted = [each.replace("\0", "") for each in many]  # no word of a shell holds one
+def test_shell_reads_the_name_back(many: list[str]) -> None:
+    wanted = [each.replace("\0", "") for each in many]  # shell words cannot contain it
     script = "\n".join(f"printf '%s\\0' {shell_word(each)}" for each in wanted)
     shell = shutil.which("bash")
     assert shell
@@ -149,7 +149,7 @@ def test_a_shell_reads_the_name(many: list[str]) -> None:
 
 @hostile
 @given(name=names)
-def test_a_page_shows_the_name(name: str) -> None:
+def test_page_shows_the_name_unchanged(name: str) -> None:
     from html.parser import HTMLParser
 
     class Reader(HTMLParser):
@@ -173,7 +173,7 @@ def test_a_page_shows_the_name(name: str) -> None:
 @given(many=st.lists(names, min_size=1, max_size=60))
 @example(many=HOSTILE)
 @pytest.mark.skipif(shutil.which("node") is None, reason="the browser tests hold the same without node")
-def test_the_page_writes_the_same_line_as_python(many: list[str]) -> None:
+def test_page_writes_the_same_line_as_python(many: list[str]) -> None:
     module = f"import {{ quoted, runCell, resumeCell }} from {json.dumps(CELLS.as_uri())};"
     script = f"{module} process.stdout.write(JSON.stringify({json.dumps(many)}.map(n => [quoted(n), runCell(n)])));"
     said = subprocess.run(["node", "--input-type=module", "-e", script], capture_output=True, check=True)  # noqa: S607
@@ -182,19 +182,19 @@ def test_the_page_writes_the_same_line_as_python(many: list[str]) -> None:
         assert words_of(cell) == ["run", name]
 
 
-def test_both_ways_of_copying_hold_the_code_and_nothing_else() -> None:
+def test_both_copy_buttons_contain_only_the_code() -> None:
 
     name = "</pre><script>alert(1)</script>"
     html = code_html(code_of("export", [name], {}))
     assert "<script" not in html
 
 
-#: Values that need no quotes: ids and numbers of our own, words of a fixed list, and texts made by the functions.
+#: Values that need no quotes: IDs and numbers of ci-magics, words of a fixed list, and generated texts.
 UNQUOTED = re.compile(
     r"magic_word|magic_quoted|shell_word|python_literal|magic_line|code_of|\.run_id|\.name\[:8\]|__version__"
 )
 CODE = re.compile(r"(%ci_\w+|ci-magics [a-z]|\bci\.[a-z_]+\()")
-#: f-strings in which what is pasted is not a name: file, and what is pasted.
+#: f-strings whose values are not names: file, and value.
 NO_NAMES: set[tuple[str, str]] = {
     ("cli/segments.py", "beside[0]"),
     ("activation/plans/plan_document.py", "document.code_version"),
@@ -202,7 +202,7 @@ NO_NAMES: set[tuple[str, str]] = {
 
 
 def pasted(node: ast.JoinedStr) -> Iterator[str]:
-    """Yield what an f-string pastes behind the first code in it."""
+    """Yield the values in an f-string after the first code in it."""
     in_code = False
     for part in node.values:
         if isinstance(part, ast.Constant):
@@ -211,7 +211,7 @@ def pasted(node: ast.JoinedStr) -> Iterator[str]:
             yield ast.unparse(part.value)
 
 
-def test_every_text_with_code_in_it_quotes_what_it_pastes() -> None:
+def test_every_value_in_generated_code_is_quoted() -> None:
     found = {
         (str(path.relative_to(PACKAGE)), each)
         for path in PACKAGE.rglob("*.py")

@@ -8,7 +8,7 @@ RESERVED = ("example.com", "example.org", "example.net", "contoso.com", "fabrika
 FICTITIOUS = (*RESERVED, "northwindtraders.com", "wingtiptoys.com")
 
 
-def test_the_same_seed_gives_the_same_table() -> None:
+def test_same_seed_gives_the_same_table() -> None:
     pd.testing.assert_frame_equal(customers(500, 7), customers(500, 7))
     assert not customers(500, 7).equals(customers(500, 8))
 
@@ -24,10 +24,10 @@ def test_addresses_belong_to_nobody() -> None:
     assert all(domain.endswith(FICTITIOUS) for domain in domains.unique())
 
 
-def test_hashes_come_only_when_asked_for() -> None:
+def test_hashes_are_optional() -> None:
     assert customers(1_000)["EMail"].str.fullmatch("[0-9a-f]{64}").sum() <= 2
     assert customers(1_000, prehashed=True)["EMail"].str.fullmatch("[0-9a-f]{64}").sum() >= 20
 
 
-def test_a_few_customers_are_possible_too() -> None:
+def test_small_samples_are_possible() -> None:
     assert [len(customers(n)) for n in (0, 1, 5)] == [0, 1, 5]

@@ -1,4 +1,4 @@
-"""A user id that has no account, as in containers: a process runs as one, without a home folder and without a name."""
+"""A user ID without an account, as in containers: a process without a home folder and a user name."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 PROGRAM = Path(sys.executable).with_name("ci-magics")
 USER_ID = "54321"
-#: Ways of running as the user id while still reading what the tests' own user may read.
+#: Ways to run as the user ID with read access to the files of the tests.
 WAYS = (
     ["setpriv", "--reuid", USER_ID, "--clear-groups", "--inh-caps", "+dac_override", "--ambient-caps", "+dac_override"],
     ["unshare", "--user", "--map-user", USER_ID],
@@ -43,7 +43,7 @@ print(json.dumps({"status": run.status, "user": ci.open_workspace().store.user, 
 
 @pytest.fixture(scope="module")
 def way() -> list[str]:
-    """What comes before a command that is to run as somebody unknown."""
+    """Return the command prefix that runs a command as an unknown user."""
     for each in WAYS:
         done = subprocess.run([*each, "id", "-u"], capture_output=True, check=False)
         if done.stdout.decode().strip() == USER_ID:
@@ -58,7 +58,7 @@ def ran(way: list[str], *command: str | Path, folder: Path, **environment: str) 
     )  # fmt: skip
 
 
-def test_the_whole_job_is_done_without_a_name_and_a_home_folder(way: list[str], tmp_path: Path) -> None:
+def test_complete_export_works_without_a_user_name_and_home_folder(way: list[str], tmp_path: Path) -> None:
     tmp_path.chmod(0o777)
     done = ran(way, sys.executable, "-c", JOB, folder=tmp_path, CI_MAGICS_WORKSPACE=str(tmp_path / "workspace"))
     assert done.returncode == 0, done.stderr
@@ -67,27 +67,27 @@ def test_the_whole_job_is_done_without_a_name_and_a_home_folder(way: list[str], 
 
 
 @pytest.mark.parametrize("command", ["doctor", "notifications", "status", "exports", "refresh", "roles", "audit"])
-def test_every_command_works(command: str, way: list[str], tmp_path: Path) -> None:
+def test_every_command_works_for_an_unknown_user(command: str, way: list[str], tmp_path: Path) -> None:
     tmp_path.chmod(0o777)
     done = ran(way, PROGRAM, command, folder=tmp_path, CI_MAGICS_WORKSPACE=str(tmp_path / "workspace"))
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_without_any_place_for_the_workspace_it_is_said_what_to_set(way: list[str], tmp_path: Path) -> None:
+def test_error_says_what_to_set_if_there_is_no_place_for_the_workspace(way: list[str], tmp_path: Path) -> None:
     tmp_path.chmod(0o777)
     done = ran(way, PROGRAM, "status", folder=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", NO_HOME)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_workspace_in_a_home_folder_that_nobody_knows_is_refused(way: list[str], tmp_path: Path) -> None:
+def test_workspace_in_an_unknown_home_folder_is_refused(way: list[str], tmp_path: Path) -> None:
     tmp_path.chmod(0o777)
     done = ran(way, PROGRAM, "status", folder=tmp_path, CI_MAGICS_WORKSPACE="~/workspace")
     assert (done.returncode, done.stderr) == (1, NO_HOME)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_tokens_are_kept_in_the_workspace_where_the_settings_cannot_be_written(
+def test_tokens_are_stored_in_the_workspace_if_settings_cannot_be_written(
     emulator: object, workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "no folder").touch()

@@ -2,7 +2,7 @@
 
 ``python tests/benchmarks/churn.py [--profiles 5000000] [--churn 0.02]``
 
-Each export runs in a process of its own, so that each has its own peak of memory; what a process weighs before it
+Each export runs in its own process, so that each has its own peak of memory; what a process weighs before it
 begins, the frame included, is taken off.
 """
 

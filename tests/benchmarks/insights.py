@@ -2,7 +2,7 @@
 
 ``python tests/benchmarks/insights.py [--members 500000] [--runs 3]``
 
-Each route reads in a process of its own, so that its peak of memory is its own: what is printed is above what the
+Each route reads in its own process, so that its peak of memory is its own: what is printed is above what the
 process took before it began to read. The same with a tenth of the members shows what grows with them. Last, a reading
 by pages is broken off at page 1,000 and gone on with.
 """

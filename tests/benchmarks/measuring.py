@@ -113,7 +113,7 @@ def _work(pipe: Any, prepare: Callable[..., Callable[[], Any]], arguments: tuple
 
 
 def forget_peak() -> None:
-    """Let Linux count the peak of memory anew."""
+    """Reset the peak of memory that Linux records."""
     Path("/proc/self/clear_refs").write_text("5")
 
 

@@ -3,7 +3,7 @@
 ``python tests/benchmarks/segments.py [--profiles 5000000]``
 
 The small table has the shape of Microsoft's public sample of contacts: 5,000 rows in CSV. The big one is a Parquet
-file, written row group by row group. Each step runs in a process of its own, so that each has its own peak of memory;
+file, written row group by row group. Each step runs in its own process, so that each has its own peak of memory;
 what a process weighs before it begins is taken off.
 """
 

@@ -2,7 +2,7 @@
 
 ``python tests/benchmarks/table.py [--quick] [--runs 5]``
 
-Each way runs in a process of its own, which holds its input before the clock starts; the ways take turns, so that a
+Each way runs in its own process, which holds its input before the clock starts; the ways take turns, so that a
 busy machine is busy for all of them. Medians; peak memory is what a process takes above its input. Linux only.
 """
 

@@ -22,7 +22,7 @@ from ci_magics.matching.parallel import in_parallel
 from ci_magics.matching.text_column import pieces, text_column
 
 ReadPlan = Callable[[], int]
-"""Does the work, and returns how many different hashes came of it."""
+"""Does the work, and returns how many distinct hashes it produced."""
 
 _SQL = """
 CREATE OR REPLACE TEMP TABLE judged AS

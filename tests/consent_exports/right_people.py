@@ -1,4 +1,4 @@
-"""Who may be sent of each export in this folder, written down by hand: it shares no code with ci-magics."""
+"""Who may be sent of each export in this folder, written by hand: it shares no code with ci-magics."""
 
 import csv
 import hashlib
@@ -9,8 +9,8 @@ import openpyxl
 import pyarrow.parquet as pq
 
 EXPORTS = Path(__file__).parent / "exports"
-#: For each export its column of addresses, and the values (in lower case) that each of its columns of consents has to
-#: have, so that somebody may be sent; ANY is any value but none.
+#: For each export its e-mail column, and the values (in lower case) that its consent columns must have, so that a
+#: person can be sent; ANY is any value except none.
 ANY = {"any value"}
 NONE = {""}
 RIGHT = {
@@ -64,7 +64,7 @@ def rows_of(name: str) -> list[dict]:
 
 
 def right_hashes(name: str) -> set[str]:
-    """Return the SHA-256 of the addresses that may be sent."""
+    """Return the SHA-256 of the addresses that can be sent."""
     email, wanted = RIGHT[name]
     said = [{column: _said(value) for column, value in row.items()} for row in rows_of(name)]
     return {

@@ -1,4 +1,4 @@
-"""Exports of twenty systems, headers and values as they write them: exactly those who agreed are sent."""
+"""Exports of twenty systems with their headers and values: exactly the people who agreed are sent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import ci_magics as ci
 from ci_magics.activation.run import Run
 from ci_magics.errors import ExportRefusedError
 
-#: Columns that are chosen where their names say too little.
+#: Columns that are named explicitly because their headers are not specific enough.
 EMAIL = {name: email for name, (email, _wanted) in RIGHT.items()}
 KEY = {
     "woocommerce.csv": "user_id",
@@ -30,13 +30,13 @@ def made(name: str, tmp_path: Path) -> ci.Segment:
         return ci.segment("People", str(path), **chosen)
     with sqlite3.connect(tmp_path / "shop.sqlite") as database:
         database.executescript(path.read_text("utf-8"))
-    query = "SELECT customer_id, email FROM customers"  # leaves the consent out: it is looked up again
+    query = "SELECT customer_id, email FROM customers"  # without the consent column, which is looked up
     return ci.segment("People", query, database=f"sqlite:///{tmp_path}/shop.sqlite", **chosen)
 
 
 @pytest.mark.matrix
 @pytest.mark.parametrize("name", sorted(RIGHT))
-def test_the_right_people_of_an_export_are_sent(name: str, emulator: RunningEmulator, tmp_path: Path) -> None:
+def test_exactly_the_people_who_agreed_are_sent(name: str, emulator: RunningEmulator, tmp_path: Path) -> None:
     right = right_hashes(name)
     assert 0 < len(right) < len(rows_of(name))
     ci.connect("Contoso EU", environment="emulator", customer_id="222", account_id="111", agree=True, accept_terms=True)
@@ -58,6 +58,6 @@ def test_the_right_people_of_an_export_are_sent(name: str, emulator: RunningEmul
     assert emulator.members("People") == right
 
 
-def test_every_export_of_the_folder_is_looked_at() -> None:
+def test_every_export_in_the_folder_is_tested() -> None:
     assert {path.name for path in EXPORTS.iterdir()} == set(RIGHT)
     assert len(RIGHT) == 20

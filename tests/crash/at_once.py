@@ -1,7 +1,7 @@
-"""Eight processes with random operations on one workspace: ``python tests/crash/at_once.py [--seconds 600]``.
+"""Eight processes run random operations on one workspace: ``python tests/crash/at_once.py [--seconds 600]``.
 
-Each process writes down what it did, and the end is compared with the sum of it: no change is lost, nothing has two
-holders, and no error comes up but those that a person is told of.
+Each process records what it did, and the end is compared with the sum: no change is lost, no lock has two holders, and
+the only errors are those that a user is expected to see.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from ci_magics.workspace.store import Workspace, open_workspace
 
 EIGHT = 8
 SEGMENTS = ("A", "B", "C")
-#: What each campaign has to do.
+#: The operations of each campaign.
 KINDS = frozenset(f"{kind} {name}" for kind in ("rows", "tags") for name in SEGMENTS) | {
     "rows D",
     "entries",
@@ -40,28 +40,28 @@ KINDS = frozenset(f"{kind} {name}" for kind in ("rows", "tags") for name in SEGM
     "readings",
 }
 _ROWS = 5_000
-#: What a person may be told while others work too.
+#: Errors that a user can get while others work too.
 DOCUMENTED = frozenset({"lock_lost"})
-#: What a process says before it waits for all others.
+#: What a process prints before it waits for all others.
 _READY = "ready\n"
 
 
 @dataclass(frozen=True)
 class Campaign:
-    """What came of it.
+    """The result of a campaign.
 
     Parameters
     ----------
     done
-        How often each operation was done.
+        How often each operation ran.
     wrong
-        What is lost or was done twice, as sentences.
+        What was lost or happened twice, as sentences.
     errors
         Errors that are not documented.
     slowest
-        The operation that took longest, and its seconds.
+        The slowest operation, and its seconds.
     fewest
-        How many operations the process did that did the fewest.
+        The number of operations of the process with the fewest.
     """
 
     done: Counter[str]
@@ -79,7 +79,7 @@ class Worker:
     workspace
         Shared with the others.
     folder
-        For what only the holder of a lock writes.
+        For files that only the holder of a lock writes.
     """
 
     def __init__(self, workspace: Workspace, folder: Path, number: int) -> None:
@@ -90,14 +90,14 @@ class Worker:
         self.added: Counter[str] = Counter()
 
     def get_ready(self) -> None:
-        """Load what the first use loads: for eight processes at once that takes longer than a short campaign."""
+        """Import what the first use imports, which is slow for eight processes at once."""
         own = f"own-{self.number}"
         self.workspace.ledgers.write(own, numbers(self.number))
         self.workspace.ledgers.read(own)
         self.workspace.ledgers.delete(f"{own}.parquet")
 
     def count_up(self) -> None:
-        """Change a row that the others change too."""
+        """Change a row that the others change, too."""
         name = self.random.choice(SEGMENTS)
         self.workspace.segments.change(lambda found: replace(found, rows=found.rows + 1), name=name)
         self.added[f"rows {name}"] += 1
@@ -119,7 +119,7 @@ class Worker:
         self.added["counts"] += 1
 
     def replace_as_a_whole(self) -> None:
-        """Put a new row in the place of the one of a name."""
+        """Replace the row with a name by a new one."""
         made: Callable[[SegmentRecord | None], SegmentRecord] = lambda found: segment(  # noqa: E731 - one expression
             "D", rows=1 if found is None else found.rows + 1
         )
@@ -142,14 +142,14 @@ class Worker:
         self.added["files"] += 1
 
     def read_a_file(self) -> None:
-        """Read it: one of the files that were written, as a whole."""
+        """Read it: it must be one of the written files as a whole."""
         found = self.workspace.ledgers.read("shared")["number"].to_pylist()
         if len(found) != _ROWS or len(set(found)) != 1:
             raise AssertionError("a file is a mixture of two")
         self.added["readings"] += 1
 
     def work(self, seconds: float) -> dict[str, Any]:
-        """Do what comes to mind until the time is over; returns what was done, what went wrong, and what took long."""
+        """Run random operations until the time is over; return their counts, the failures, and the slowest."""
         clock, errors, slowest = SystemClock(), [], ("", 0.0)
         end = clock.monotonic() + seconds
         operations = (self.count_up, self.tag, self.note, self.add, self.replace_as_a_whole, self.hold)
@@ -169,7 +169,7 @@ class Worker:
 
 
 def numbers(number: int) -> pa.Table:
-    """Return a table that shows when it is mixed with another."""
+    """Return a table that shows if it is mixed with another."""
     return pa.table({"number": [number] * _ROWS})
 
 
@@ -190,7 +190,7 @@ def segment(name: str, *, rows: int = 0) -> SegmentRecord:
 
 
 def run_campaign(seconds: float, url: str, folder: Path) -> Campaign:
-    """Let eight processes work on a new workspace, and compare what they did with what is there."""
+    """Let eight processes work on a new workspace, and compare what they did with its content."""
     workspace = open_workspace(url)
     for name in SEGMENTS:
         workspace.segments.put(segment(name))
@@ -234,7 +234,7 @@ def _lost(workspace: Workspace, done: Counter[str], entries: int, held: int) -> 
 
 
 def main() -> int:
-    """Print what came of it; the exit status is 1 where something was lost or an error came up."""
+    """Print the result; the exit status is 1 if something was lost or an error occurred."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--url", default="", help="an empty database; a new SQLite file unless given")

@@ -1,4 +1,4 @@
-"""The whole crash campaign: ``python tests/crash/campaign.py [--times 200] [--first 0] [--emulator]``."""
+"""The entire crash campaign: ``python tests/crash/campaign.py [--times 200] [--first 0] [--emulator]``."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from conftest import running_emulator
 from killed_exports import KINDS, Emulator, Trial, WorkspaceEmulator, run_trial
 from killed_tasks import TASKS, run_task
 
-#: So many trials have every kind of export and task among them.
+#: So many trials include every kind of export and task.
 _ALL_KINDS = 3 * max(len(KINDS), len(TASKS))
 
 
 def main() -> int:
-    """Print what came of it; the exit status is 1 when a trial ended otherwise than an undisturbed run."""
+    """Print the result; the exit status is 1 if a trial ended differently from an undisturbed run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--times", type=int, default=200)
     parser.add_argument("--first", type=int, default=0, help="seed of the first trial")
@@ -37,7 +37,7 @@ def main() -> int:
 def one(emulator: Emulator, seed: int) -> Trial:
     """Kill an export, or every third time a task; see `killed_tasks`."""
     rounds, place = divmod(seed, 3)
-    # Exports and tasks are each counted without gaps, so that every kind has its turn.
+    # Exports and tasks are numbered separately, so that every kind is tried.
     trial = run_task(emulator, rounds) if place == 2 else run_trial(emulator, 2 * rounds + place)
     trial = replace(trial, seed=seed)
     told = ("equal" if trial.equal else "OTHER") + ("" if trial.agreed else ", places do not agree")

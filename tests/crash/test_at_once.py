@@ -1,4 +1,4 @@
-"""A short campaign of eight processes at once; the long one is ``python tests/crash/at_once.py``."""
+"""A short campaign with eight processes; ``python tests/crash/at_once.py`` runs the long one."""
 
 from __future__ import annotations
 

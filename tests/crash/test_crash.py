@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.usefixtures("workspace")
-def test_a_killed_export_is_finished_as_if_nothing_had_happened(emulator: RunningEmulator) -> None:
+def test_killed_export_is_completed_like_an_undisturbed_one(emulator: RunningEmulator) -> None:
     trials = [run_trial(emulator, seed) for seed in range(20)]
     assert [each.seed for each in trials if not each.equal] == []
     assert [each.seed for each in trials if not each.agreed] == []
@@ -28,7 +28,7 @@ def test_a_killed_export_is_finished_as_if_nothing_had_happened(emulator: Runnin
 
 
 @pytest.mark.usefixtures("workspace")
-def test_an_errand_that_is_killed_is_done_again_as_if_nothing_had_happened(emulator: RunningEmulator) -> None:
+def test_killed_task_is_repeated_like_an_undisturbed_one(emulator: RunningEmulator) -> None:
     trials = [run_task(emulator, seed) for seed in range(len(TASKS))]
     assert {each.kind for each in trials} == set(TASKS)
     assert [each.kind for each in trials if not each.equal] == []
@@ -37,7 +37,7 @@ def test_an_errand_that_is_killed_is_done_again_as_if_nothing_had_happened(emula
     emulator.control("POST", "/reset")
 
 
-def test_an_export_ends_the_same_when_the_emulator_is_killed_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_export_ends_the_same_if_the_emulator_is_killed_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CI_MAGICS_EMULATOR", raising=False)
     emulator = WorkspaceEmulator()
     trials = [run_trial(emulator, seed) for seed in range(9)]

@@ -1,4 +1,4 @@
-"""A kill at any file operation leaves nothing of a person who is then forgotten; a full disk loses nothing."""
+"""After a kill at any file operation, nothing remains of an erased person; a full disk loses nothing."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-#: How many of the operations are tried; all of them with CI_MAGICS_ALL_POINTS=1.
+#: The number of operations that are tried; all of them with CI_MAGICS_ALL_POINTS=1.
 _TRIED = 12
 
 
 def quietly(_sentence: str) -> None:
-    """Nobody listens."""
+    """Show nothing."""
 
 
 def key_of(number: int) -> str:
@@ -70,9 +70,9 @@ def environment() -> dict[str, str | None]:
 
 @pytest.fixture
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Path, Path]]:
-    """The workspace with its own emulator, and the folder for temporary files."""
+    """Return the workspace with its own emulator, and the folder for temporary files."""
     monkeypatch.delenv("CI_MAGICS_EMULATOR", raising=False)
-    multiprocessing.util.get_temp_dir()  # made once, here: the path of a socket must be short
+    multiprocessing.util.get_temp_dir()  # created here, because the path of a socket must be short
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     for name in ("TMPDIR", "TEMP", "TMP"):
@@ -84,7 +84,7 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[P
 
 
 def points(doing: Callable[[], object], within: tuple[str, ...]) -> list[int]:
-    """Return the operations at which to disturb it, from an undisturbed run."""
+    """Return the operations to disturb, from an undisturbed run."""
     whole = run_with_fault(doing, 0, KILL, within, environment())
     assert whole.said is None
     assert whole.operations is not None
@@ -93,7 +93,7 @@ def points(doing: Callable[[], object], within: tuple[str, ...]) -> list[int]:
 
 
 def forgotten(workspace: Workspace, key: str, sha256: str) -> None:
-    """Forget a person as an administrator does it who reads what he is told: first what is unfinished."""
+    """Erase a person like an administrator who follows the messages: first complete unfinished runs."""
     for _ in range(3):
         try:
             assert forget(key=key, show=quietly).erased
@@ -109,7 +109,7 @@ def forgotten(workspace: Workspace, key: str, sha256: str) -> None:
 
 
 @pytest.mark.parametrize("mode", ["mirror", "replace"])
-def test_nothing_of_a_person_is_left_after_a_kill_at_any_operation(folders: tuple[Path, Path], mode: str) -> None:
+def test_erased_person_leaves_no_trace_after_a_kill_at_any_operation(folders: tuple[Path, Path], mode: str) -> None:
     workspace = open_workspace()
     within = tuple(map(str, folders))
     start = 0
@@ -117,7 +117,7 @@ def test_nothing_of_a_person_is_left_after_a_kill_at_any_operation(folders: tupl
     work(0, mode)
     killed = 0
     for at in points(partial(work, 0, mode), within):
-        start += 1  # the one before was forgotten
+        start += 1  # the previous person was erased
         killed += run_with_fault(partial(work, start, mode), at, KILL, within, environment()).operations is None
         person = start
         forgotten(workspace, key_of(person), hash_of(email_of(person)))
@@ -131,7 +131,7 @@ def test_nothing_of_a_person_is_left_after_a_kill_at_any_operation(folders: tupl
     assert killed >= _TRIED // 2
 
 
-def test_a_purge_finds_what_a_kill_left_behind(folders: tuple[Path, Path]) -> None:
+def test_purge_removes_what_a_kill_left_behind(folders: tuple[Path, Path]) -> None:
     workspace = open_workspace()
     within = tuple(map(str, folders))
     doing = partial(work, 0, "replace")
@@ -141,7 +141,9 @@ def test_a_purge_finds_what_a_kill_left_behind(folders: tuple[Path, Path]) -> No
         purge()
         own = {workspace.scratch_folders.owner, f"{workspace.scratch_folders.owner}.lock"}
         assert {each.name for each in workspace.scratch.iterdir()} <= own
-        assert [each for each in folders[1].iterdir() if not each.name.startswith("pymp-")] == []  # of the test itself
+        assert [
+            each for each in folders[1].iterdir() if not each.name.startswith("pymp-")
+        ] == []  # created by the test itself
         pushes = tuple(f"{each.id}-" for each in workspace.pushes)
         assert [each for each in workspace.spool.names() if not each.startswith((*pushes, "rejected-"))] == []
         known = {f"{each.id}.parquet" for each in [*workspace.segments, *workspace.versions]}
@@ -152,7 +154,7 @@ def test_a_purge_finds_what_a_kill_left_behind(folders: tuple[Path, Path]) -> No
 
 
 @pytest.mark.parametrize("how", [FULL, READ_ONLY])
-def test_a_disk_that_takes_nothing_more_loses_nothing(
+def test_full_or_read_only_disk_loses_nothing(
     emulator: RunningEmulator, tmp_path: Path, workspace: Workspace, how: str
 ) -> None:
     connect()
@@ -172,8 +174,8 @@ def test_a_disk_that_takes_nothing_more_loses_nothing(
 
 
 @pytest.mark.usefixtures("folders")
-def test_nothing_of_a_person_is_left_in_the_emulator() -> None:
-    """Neither in its lists, deleted ones too, nor in the result files of uploads whose rows it refused."""
+def test_erased_person_leaves_no_trace_in_the_emulator() -> None:
+    """Neither in its lists, including deleted ones, nor in the result files of uploads with refused rows."""
     workspace = open_workspace()
     refusals = [{"operation": "UploadFile", "call": call, "fault": "partial", "indexes": [0, 1]} for call in (1, 2, 3)]
     ci.emulator.control("faults", refusals)
@@ -198,10 +200,12 @@ OF_PERSON: dict[str, Callable[[int], str]] = {
 
 
 def in_emulator(workspace: Workspace, scanner: Scanner) -> dict[str, set[str]]:
-    """Return where something is in the emulator's files, in result files within its database too."""
+    """Return where something is in the emulator's files, including result files in its database."""
     found = scanner.found_in_folder(workspace.emulator_folder)
     ci.emulator.control("stop", {})
-    with closing(sqlite3.connect(workspace.emulator_folder / "state.sqlite", timeout=30)) as database:  # it ends first
+    with closing(
+        sqlite3.connect(workspace.emulator_folder / "state.sqlite", timeout=30)
+    ) as database:  # the emulator stops first
         kept = list(database.execute("SELECT id, data FROM rows WHERE data IS NOT NULL"))
     results = {name: data for name, data in kept if data.startswith(b"PK")}
     assert results

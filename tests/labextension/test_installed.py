@@ -1,4 +1,4 @@
-"""The extension as it is installed: in the wheel, in this environment, and as Jupyter lists it."""
+"""The installed extension: in the wheel, in this environment, and in Jupyter's list."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def jupyter(*words: str) -> str:
-    """Return what Jupyter prints, on either channel."""
+    """Return what Jupyter prints to either stream."""
     done = subprocess.run([sys.executable, "-m", "jupyter", *words], capture_output=True, text=True, check=True)
     return done.stdout + done.stderr
 
@@ -37,19 +37,19 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     return zipfile.ZipFile(next(folder.glob("*.whl")))
 
 
-def test_the_wheel_brings_the_extension_as_it_is_written(wheel: zipfile.ZipFile) -> None:
+def test_wheel_contains_the_extension(wheel: zipfile.ZipFile) -> None:
     names = [name for name in wheel.namelist() if name.startswith(SHARED)]
     found = {name.removeprefix(SHARED): wheel.read(name) for name in names}
     assert found == files(SOURCE)
     assert "static/remoteEntry.js" in found
 
 
-def test_the_wheel_enables_the_server_extension(wheel: zipfile.ZipFile) -> None:
+def test_wheel_enables_the_server_extension(wheel: zipfile.ZipFile) -> None:
     configuration = json.loads(wheel.read(f"{DATA}/etc/jupyter/jupyter_server_config.d/ci_magics.json"))
     assert configuration == {"ServerApp": {"jpserver_extensions": {"ci_magics.server_extension": True}}}
 
 
-def test_what_is_installed_here_is_what_is_written() -> None:
+def test_installed_files_equal_the_source() -> None:
     installed = Path(sysconfig.get_path("data")) / "share" / "jupyter" / "labextensions" / "ci-magics"
     assert files(installed) == files(SOURCE), "pip install -e . again: it copies them"
 
@@ -65,11 +65,11 @@ def test_jupyter_lists_both_extensions_as_enabled() -> None:
     assert any("ci_magics.server_extension" in line and "OK" in line for line in lines)
 
 
-def test_its_version_is_the_packages() -> None:
+def test_version_equals_that_of_the_package() -> None:
     assert json.loads((SOURCE / "package.json").read_text("utf-8"))["version"] == ci_magics.__version__
 
 
-def test_the_template_is_a_notebook_that_nobody_has_run() -> None:
+def test_template_is_an_unexecuted_notebook() -> None:
     template = nbformat.read(SOURCE / "static" / "customer_match.ipynb", as_version=4)  # type: ignore[no-untyped-call]
     nbformat.validate(template)
     code = [cell for cell in template.cells if cell.cell_type == "code"]
@@ -81,7 +81,7 @@ def test_the_template_is_a_notebook_that_nobody_has_run() -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("emulator", "workspace")
-def test_the_template_runs_from_top_to_bottom() -> None:
+def test_template_runs_from_top_to_bottom() -> None:
     template = SOURCE / "static" / "customer_match.ipynb"
     done = subprocess.run(
         [sys.executable, "-m", "ci_magics.cli", "notebook", template], capture_output=True, text=True, check=True

@@ -1,4 +1,4 @@
-"""The collections: what they hold, how they are shown, and which workspace they read."""
+"""The collections: their content, how they are shown, and the workspace that they read."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_collection_is_iterable_and_has_a_length_and_names() -> None:
     assert [each.name for each in ci.roles] == ci.roles.names()
 
 
-def test_a_name_gives_what_functions_take() -> None:
+def test_value_of_a_name_can_be_passed_to_functions() -> None:
     assert ci.preview(ci.segments["All"], to=ci.connections[contoso.NAME]).segments[0].rows == 5
     assert ci.exports["Weekly"].segments == ("All",)
     both = ci.segment("Both", ci.segments["All"] & ci.segments["Some"])
@@ -52,7 +52,7 @@ def test_an_unknown_name_suggests_the_nearest() -> None:
         ci.runs["last"]
 
 
-def test_a_segment_says_its_tags_and_its_state() -> None:
+def test_segment_has_its_tags_and_state() -> None:
     assert ci.segments.tag("All", "vip", "spring").tags == ("vip", "spring")
     assert not ci.segments.deactivate("All").active
     assert ci.segments.activate("All").active
@@ -73,7 +73,7 @@ def test_a_collection_is_shown_as_its_table(name: str) -> None:
     assert len(collection.to_frame()) == len(collection)
 
 
-def test_a_collection_reads_the_workspace_at_each_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_collection_reads_the_workspace_at_each_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     segments = ci.segments
     monkeypatch.setenv("CI_MAGICS_WORKSPACE", str(tmp_path / "other"))
     assert segments.names() == []
@@ -91,7 +91,7 @@ def test_another_workspace_has_the_same_collections(tmp_path: Path) -> None:
     assert ci.preview("Elsewhere", workspace=other).segments[0].rows == 2
 
 
-def test_a_run_is_found_by_its_id_or_as_the_last() -> None:
+def test_run_is_found_by_its_id_or_as_the_last() -> None:
     first = ci.export("All", to=contoso.NAME)
     second = ci.export("Some", to=contoso.NAME)
     assert ci.runs["last"].id == second.id

@@ -1,4 +1,4 @@
-"""The options of an export are declared once, and shown wherever a function takes them."""
+"""The options of an export are declared once, and shown by every function that accepts them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DECLARED = {
 }
 
 
-def test_what_is_stored_is_what_is_declared() -> None:
+def test_stored_options_are_the_declared_ones() -> None:
     assert set(ExportOptions.model_fields) | {"email", "url"} == set(DECLARED)
     defaults = {name: option.default for name, option in DECLARED.items()}
     assert with_changes(ExportOptions(), defaults) == ExportOptions()
@@ -39,13 +39,13 @@ def test_each_option_is_in_the_signature_and_the_help(function: Any) -> None:
     assert "\noptions\n" not in documentation
 
 
-def test_a_default_is_shown_where_an_option_has_one() -> None:
+def test_default_is_shown_if_an_option_has_one() -> None:
     assert inspect.signature(ci.export).parameters["mode"].default == "mirror"
     assert repr(inspect.signature(ci.exports.edit).parameters["mode"].default) == "<kept>"
 
 
 @pytest.mark.parametrize("function", [ci.plan, ci.export])
-def test_an_unknown_option_names_the_nearest(function: Any, workspace: Workspace) -> None:
+def test_unknown_option_suggests_the_nearest(function: Any, workspace: Workspace) -> None:
     assert workspace
     with pytest.raises(ci.ArgumentError, match=r"no choice 'mod'\. Did you mean 'mode'"):
         function("All", to="Contoso EU", mod="add")

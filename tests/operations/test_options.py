@@ -1,4 +1,4 @@
-"""Functions print nothing unless they are asked to."""
+"""Functions print nothing by default."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def test_functions_print_nothing_by_default(capsys: pytest.CaptureFixture[str]) 
     assert capsys.readouterr().out == ""
 
 
-def test_functions_report_what_happened_when_asked(capsys: pytest.CaptureFixture[str]) -> None:
+def test_functions_report_on_request(capsys: pytest.CaptureFixture[str]) -> None:
     ci.options.verbose = True
     for count in (3, 4):
         ci.segment("All", contoso.people(count))
     assert "All" in capsys.readouterr().out
 
 
-def test_what_is_shown_elsewhere_is_not_printed(capsys: pytest.CaptureFixture[str]) -> None:
+def test_output_for_a_front_end_is_not_printed(capsys: pytest.CaptureFixture[str]) -> None:
     said: list[str] = []
     for count in (3, 4):
         ci.segment("All", contoso.people(count), show=said.append)
@@ -44,7 +44,7 @@ def test_what_is_shown_elsewhere_is_not_printed(capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().out == ""
 
 
-def test_a_person_always_sees_what_has_to_be_done() -> None:
+def test_instructions_are_always_shown() -> None:
     assert asking(announce) is tell
     assert asking(print) is print
 

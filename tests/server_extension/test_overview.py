@@ -1,4 +1,4 @@
-"""What the side panel shows, and who may see it."""
+"""The content of the side panel, and who can see it."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 Becoming = Callable[..., Workspace]
 
 
-def test_an_empty_workspace_says_what_there_is_not(workspace: Workspace) -> None:
+def test_empty_workspace_is_described(workspace: Workspace) -> None:
     seen = overview(workspace)
     assert (seen.connections, seen.segments, seen.exports, seen.runs, seen.advice) == (0, 0, (), (), "")
     assert (seen.version, seen.user, seen.role) == (ci.__version__, workspace.user, "administrator")
 
 
 @pytest.mark.usefixtures("emulator")
-def test_runs_come_newest_first_with_their_counts(workspace: Workspace) -> None:
+def test_runs_are_listed_newest_first_with_counts(workspace: Workspace) -> None:
     contoso.connect()
     first = contoso.export(contoso.segment(5))
     second = contoso.export(contoso.segment(7), contoso.segment(2, name="Few"))
@@ -46,7 +46,7 @@ def test_runs_come_newest_first_with_their_counts(workspace: Workspace) -> None:
 
 
 @pytest.mark.usefixtures("emulator")
-def test_saved_exports_come_with_how_they_stand_and_what_may_be_done(workspace: Workspace, as_user: Becoming) -> None:
+def test_saved_exports_have_their_state_and_permissions(workspace: Workspace, as_user: Becoming) -> None:
     contoso.connect(share=["viewer"])
     contoso.segment(4)
     ci.exports.save("Weekly", "All", to=contoso.NAME)
@@ -62,7 +62,7 @@ def test_saved_exports_come_with_how_they_stand_and_what_may_be_done(workspace: 
 
 
 @pytest.mark.usefixtures("emulator")
-def test_an_export_without_a_connection_cannot_be_run(workspace: Workspace) -> None:
+def test_export_without_a_connection_cannot_be_run(workspace: Workspace) -> None:
     contoso.connect()
     contoso.segment(4)
     ci.exports.save("Weekly", "All", to=contoso.NAME)
@@ -72,9 +72,7 @@ def test_an_export_without_a_connection_cannot_be_run(workspace: Workspace) -> N
 
 
 @pytest.mark.usefixtures("waits")
-def test_a_run_that_was_interrupted_can_be_told_from_one_that_goes_on(
-    workspace: Workspace, emulator: RunningEmulator
-) -> None:
+def test_interrupted_run_is_distinguished_from_a_running_one(workspace: Workspace, emulator: RunningEmulator) -> None:
     contoso.connect()
     segment = contoso.segment(400)
     contoso.fail(emulator, "ApplyCustomerListUserData", *["lost_reply"] * 5)
@@ -93,7 +91,7 @@ def test_a_run_that_was_interrupted_can_be_told_from_one_that_goes_on(
 
 
 @pytest.mark.usefixtures("emulator")
-def test_only_the_last_runs_are_told(workspace: Workspace) -> None:
+def test_only_the_last_runs_are_listed(workspace: Workspace) -> None:
     contoso.connect()
     contoso.export(contoso.segment(1))
     record = workspace.runs.latest(1)[0]
@@ -103,10 +101,10 @@ def test_only_the_last_runs_are_told(workspace: Workspace) -> None:
 
 
 @pytest.mark.usefixtures("emulator")
-class TestWhoSees:
+class TestVisibility:
     """Details of a connection are for administrators."""
 
-    def test_a_contributor_reads_environment_and_name(self, workspace: Workspace, as_user: Becoming) -> None:
+    def test_contributor_sees_environment_and_name(self, workspace: Workspace, as_user: Becoming) -> None:
         contoso.connect(share=["contributor"])
         contoso.export(contoso.segment(1))
         record = workspace.runs.latest(1)[0]
@@ -117,13 +115,13 @@ class TestWhoSees:
         assert (seen.role, seen.connections, seen.runs[0].destination) == ("contributor", 1, "PRODUCTION: Contoso EU")
         assert "111" not in json.dumps(asdict(seen))
 
-    def test_whoever_has_no_connection_is_told_whom_to_ask(self, as_user: Becoming) -> None:
+    def test_user_without_a_connection_is_referred_to_an_administrator(self, as_user: Becoming) -> None:
         contoso.connect()
         assert overview(as_user("ann", "contributor")).advice == NOTHING_SHARED
 
 
 @pytest.mark.usefixtures("emulator")
-def test_no_hash_and_no_address_is_told(workspace: Workspace) -> None:
+def test_overview_contains_no_hash_and_no_address(workspace: Workspace) -> None:
     contoso.connect()
     contoso.export(contoso.segment(20))
     told = json.dumps(asdict(overview(workspace)))

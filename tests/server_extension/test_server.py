@@ -1,4 +1,4 @@
-"""The server extension in a real Jupyter server, spoken to over HTTP as a browser does."""
+"""The server extension in a real Jupyter server, over HTTP like in a browser."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FOLDERS = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IP
 
 @dataclass
 class Server:
-    """A running Jupyter server with the extensions that are enabled by installing them."""
+    """A running Jupyter server with the extensions that are enabled by installation."""
 
     base_url: str
 
@@ -36,7 +36,7 @@ class Server:
         return browser().get(self.address, headers=headers, timeout=30)
 
     def signed_in(self) -> requests.Session:
-        """Return a browser that signed in by token and has nothing but cookies since."""
+        """Return a browser session that signed in by token and then only has cookies."""
         session = browser()
         assert session.get(f"{self.base_url}/lab", params={"token": TOKEN}, timeout=30).ok
         return session
@@ -58,7 +58,7 @@ def token() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the server's workspace is."""
+    """Return the location of the server's workspace."""
     return tmp_path_factory.mktemp("server") / "workspace"
 
 
@@ -97,13 +97,13 @@ def _wait_for(server: Server, process: subprocess.Popen[bytes]) -> None:
 
 @pytest.fixture
 def shared(place: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    """The workspace that the server reads, which is also the default one of the test."""
+    """Return the workspace that the server reads, which is also the default one of the test."""
     monkeypatch.setenv("CI_MAGICS_WORKSPACE", str(place))
     return open_workspace()
 
 
 @pytest.mark.usefixtures("emulator", "shared")
-def test_what_was_exported_is_told(server: Server) -> None:
+def test_exports_are_returned(server: Server) -> None:
     contoso.connect()
     run = contoso.export(contoso.segment(3, name="Told"))
     answer = server.get(**token())
@@ -115,7 +115,7 @@ def test_what_was_exported_is_told(server: Server) -> None:
 
 
 @pytest.mark.usefixtures("emulator")
-def test_a_user_whose_name_is_an_address_is_masked(server: Server, shared: Workspace) -> None:
+def test_user_named_by_an_address_is_masked(server: Server, shared: Workspace) -> None:
     contoso.connect()
     contoso.export(contoso.segment(2, name="Friends"))
     shared.runs.put(replace(shared.runs.latest(1)[0], started_by="ann@contoso.com"))
@@ -124,13 +124,13 @@ def test_a_user_whose_name_is_an_address_is_masked(server: Server, shared: Works
     assert answer.json()["runs"][0]["started_by"] == "***"
 
 
-def test_nobody_is_told_without_a_token(server: Server) -> None:
+def test_request_without_a_token_is_refused(server: Server) -> None:
     for refused in (server.get(), server.get(Authorization="token another")):
         assert refused.status_code == 403
         assert "runs" not in refused.text
 
 
-def test_another_page_cannot_read_it_with_the_cookies_of_the_browser(server: Server) -> None:
+def test_another_origin_cannot_read_it_with_the_cookies(server: Server) -> None:
     session = server.signed_in()
     own = {"Referer": f"{server.base_url}/lab"}
     assert session.get(server.address, headers=own, timeout=30).status_code == 200
@@ -140,21 +140,21 @@ def test_another_page_cannot_read_it_with_the_cookies_of_the_browser(server: Ser
         assert "runs" not in refused.text
 
 
-def test_nothing_can_be_changed_and_without_an_xsrf_token_nothing_is_looked_at(server: Server) -> None:
+def test_nothing_can_be_changed_and_reading_needs_an_xsrf_token(server: Server) -> None:
     session = server.signed_in()
     assert session.post(server.address, timeout=30).status_code == 403
     with_token = {"X-XSRFToken": str(session.cookies["_xsrf"])}
     assert session.post(server.address, headers=with_token, timeout=30).status_code == 405
 
 
-def test_an_open_panel_keeps_no_idle_server_alive(server: Server) -> None:
+def test_open_panel_does_not_keep_an_idle_server_alive(server: Server) -> None:
     before = server.last_activity()
     assert server.get(**token()).ok
     assert server.last_activity() == before
 
 
 @pytest.mark.usefixtures("shared")
-def test_a_workspace_that_cannot_be_read_is_one_sentence(server: Server, place: Path) -> None:
+def test_unreadable_workspace_is_reported(server: Server, place: Path) -> None:
     engine = create_engine(f"sqlite:///{place / 'workspace.sqlite'}")
     with engine.begin() as database:
         database.execute(text("ALTER TABLE runs RENAME TO hidden"))
