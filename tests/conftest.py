@@ -1,4 +1,4 @@
-"""The emulator as a process of its own, and a workspace for each test."""
+"""The emulator in its own process, and a workspace for each test."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from typing import Any
 
 import pytest
 import requests
-from effort import compile_statements_once, do_not_wait_for_the_disk, examples, share_the_machine
-from holding import MemoryKeyring
+from fakes import MemoryKeyring
 from hypothesis import settings
+from run_settings import compile_statements_once, do_not_wait_for_the_disk, examples, share_the_machine
 
 share_the_machine()  # before anything imports Polars
 do_not_wait_for_the_disk()
@@ -33,12 +33,12 @@ from ci_magics.workspace.access import current_user  # noqa: E402
 from ci_magics.workspace.models import UserRole  # noqa: E402
 from ci_magics.workspace.store import Workspace, open_workspace  # noqa: E402
 
-# How long an example takes says more about the machine's other work than about the code.
+# The duration of an example depends more on other processes than on the code.
 settings.register_profile("ours", deadline=None, max_examples=examples(100))
 settings.load_profile("ours")
 
 HERE = Path(__file__).parent
-#: Of a matrix of cases, every fifth runs with the tests that are not slow, the others with the slow ones.
+#: Of a matrix of cases, every fifth one runs with the fast tests, the others with the slow ones.
 SAMPLED = 5
 #: What `pytest -m quick` runs: rules and plain functions, without processes, databases and kernels.
 QUICK = (
@@ -79,7 +79,7 @@ def _is_quick(path: Path) -> bool:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Do not even import what is not quick when only that is asked for."""
+    """Do not even import other tests if only quick ones are selected."""
     asked = config.option.markexpr == "quick" and collection_path.is_file()
     return True if asked and not _is_quick(collection_path) else None
 
@@ -140,18 +140,18 @@ class RunningEmulator:
         return answer.text if path.endswith("/members") else answer.json()
 
     def insights(self, path: str, method: str = "GET", **options: Any) -> requests.Response:
-        """Ask Customer Insights for something below the instance, or an address that it handed out."""
+        """Send a request to Customer Insights, for a path below the instance or for a URL that it returned."""
         url = path if path.startswith("http") else f"{self.base_url}/v1/instances/{self.instance_id}{path}"
         headers = {"Authorization": f"Bearer {self.insights_token}", "Ocp-Apim-Subscription-Key": self.subscription_key}
         return self.session.request(method, url, headers=headers | options.pop("headers", {}), **options)
 
     def renew(self) -> None:
-        """Take new tokens: those of an earlier test may have expired."""
+        """Get new tokens, because those of an earlier test may have expired."""
         for name, value in self.control("POST", "/credentials", {}).items():
             setattr(self, name, value)
 
     def fault(self, operation: str, name: str, call: int = 1, **details: Any) -> None:
-        """Let a call of an operation go wrong, counted from now on."""
+        """Let a call of an operation fail, counted from now on."""
         self.control("POST", "/faults", [{"operation": operation, "call": call, "fault": name, **details}])
 
     def audiences(self) -> dict[str, dict[str, Any]]:
@@ -194,14 +194,14 @@ def emulator_process() -> Iterator[RunningEmulator]:
 
 @pytest.fixture
 def another_emulator() -> Iterator[RunningEmulator]:
-    """A second emulator, which knows nothing of the first."""
+    """A second emulator, which is independent of the first."""
     with running_emulator() as running:
         yield running
 
 
 @pytest.fixture
 def emulator(emulator_process: RunningEmulator, monkeypatch: pytest.MonkeyPatch) -> RunningEmulator:
-    """A fresh emulator, which connections of this test use."""
+    """The emulator after a reset, which the connections of this test use."""
     emulator_process.control("POST", "/reset")
     emulator_process.renew()
     monkeypatch.setenv("CI_MAGICS_EMULATOR", emulator_process.base_url)
@@ -210,7 +210,7 @@ def emulator(emulator_process: RunningEmulator, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds that were waited for; none of them passes."""
+    """Return the seconds that the client waits for; no time really passes."""
     seconds: list[float] = []
     monkeypatch.setattr("ci_magics.clock.SystemClock.sleep", lambda _clock, wait: seconds.append(wait))
     return seconds
@@ -218,21 +218,21 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture(autouse=True)
 def _reads_as_python() -> Iterator[None]:
-    """A notebook or command of an earlier test does not decide how this one words advice."""
+    """Word advice as in Python, even after a test of a notebook or command."""
     yield
     set_reader(Reader.PYTHON)
 
 
 @pytest.fixture(autouse=True)
 def _workspace_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test that opens the default workspace never finds the one of whoever runs the tests."""
+    """Protect the default workspace of the user who runs the tests."""
     monkeypatch.setenv("CI_MAGICS_WORKSPACE", str(tmp_path / "workspace"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
 
 
 @functools.cache
 def _empty_database(user: str) -> bytes:
-    """Return the database of a workspace that somebody has just created."""
+    """Return the database of a newly created workspace."""
     with tempfile.TemporaryDirectory() as folder:
         assert open_workspace(folder).user == user
         database = sqlite3.connect(Path(folder) / "workspace.sqlite")
@@ -244,9 +244,9 @@ def _empty_database(user: str) -> bytes:
 
 @pytest.fixture
 def workspace(_workspace_of_its_own: None, tmp_path: Path) -> Workspace:
-    """An empty workspace, which is also the default one; a copy, because to create the tables takes longest."""
+    """An empty workspace, which is also the default one; it is copied, because creating tables is slow."""
     folder = tmp_path / "workspace"
-    if not folder.exists():  # another fixture of the test may have opened it already
+    if not folder.exists():  # another fixture may have opened it
         folder.mkdir(mode=0o700)
         (folder / "workspace.sqlite").touch(mode=0o600)
         (folder / "workspace.sqlite").write_bytes(_empty_database(current_user()))
@@ -255,22 +255,22 @@ def workspace(_workspace_of_its_own: None, tmp_path: Path) -> Workspace:
 
 @pytest.fixture
 def source(emulator: RunningEmulator, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Insights:
-    """Contoso's instance of Customer Insights, signed in to."""
+    """A signed-in instance of Customer Insights."""
     monkeypatch.setenv("CI_MAGICS_SUBSCRIPTION_KEY", emulator.subscription_key)
     return ci.insights("Contoso", workspace=workspace, show=print)
 
 
 @pytest.fixture
-def kept(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], str]:
-    """What the system's keyring holds, which is one of this test."""
+def keyring_content(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], str]:
+    """Return the content of the keyring, which is a fake for this test."""
     backend = MemoryKeyring()
     monkeypatch.setattr("keyring.core._keyring_backend", backend)
-    return backend.kept
+    return backend.content
 
 
 @pytest.fixture
 def as_user(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Workspace]:
-    """Go on as somebody else, in a role that an administrator gives; returns the workspace as that person sees it."""
+    """Return a function that switches to a user, optionally with a new role, and returns their workspace."""
 
     def become(user: str, role: str | None = None) -> Workspace:
         if role is not None:

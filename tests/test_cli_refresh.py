@@ -9,7 +9,7 @@ import contoso
 import nbformat
 import polars as pl
 import pytest
-from holding import FrozenClock
+from fakes import FrozenClock
 
 import ci_magics as ci
 from ci_magics.cli import main

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from holding import FrozenClock, JumpingClock
+from fakes import FrozenClock, JumpingClock
 
 from ci_magics.clock import SystemClock, WaitStoppedError
 

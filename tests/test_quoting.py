@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from effort import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from IPython.core.inputtransformer2 import TransformerManager
 from magic_lines import magic
+from run_settings import examples
 
 import ci_magics
 from ci_magics.grammar.arguments import parse_words

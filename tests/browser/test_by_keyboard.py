@@ -1,4 +1,4 @@
-"""The whole job with the keys alone: from the launcher card to the receipt of an export, through forms.
+"""A complete export with the keyboard only: from the launcher card to the receipt, through forms.
 
 The README shows pictures that this test takes: ``CI_SCREENSHOTS=docs/pictures`` writes them there.
 """

@@ -8,10 +8,10 @@ from itertools import pairwise
 import pandas as pd
 import pyarrow as pa
 import pytest
-from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matched_in_memory import InMemory, match_profiles
+from run_settings import examples
 
 from ci_magics.errors import ArgumentError
 from ci_magics.matching.coverage import Coverage, cover

@@ -15,12 +15,12 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matched_in_memory import match_profiles
 from matching.scalar import POISON, Judged, is_unseen, scalar
 from matching.values import values
+from run_settings import examples
 
 from ci_magics.errors import ArgumentError
 from ci_magics.matching import text_column

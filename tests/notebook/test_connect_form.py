@@ -275,7 +275,9 @@ def type_token(form: ConnectForm, token: str) -> None:
     form._fields.token.hear(None, {"secret": token}, [])
 
 
-def test_developer_token_is_stored_only_in_the_keyring(form: ConnectForm, kept: dict[tuple[str, str], str]) -> None:
+def test_developer_token_is_stored_only_in_the_keyring(
+    form: ConnectForm, keyring_content: dict[tuple[str, str], str]
+) -> None:
     entry = form._fields.token
     assert entry.layout.display == "none"
     form.value = {"name": "Contoso", **IDS, "environment": "production"}
@@ -283,18 +285,18 @@ def test_developer_token_is_stored_only_in_the_keyring(form: ConnectForm, kept: 
     type_token(form, "TOKEN-OF-MINE")
     assert "TOKEN-OF-MINE" not in f"{entry.get_state()} {form.code} {form.value} {form!r} {form.summary}"
     saved = form.save()  # without consent, nothing is sent
-    assert kept == {("ci-magics", saved.id): "TOKEN-OF-MINE"}
+    assert keyring_content == {("ci-magics", saved.id): "TOKEN-OF-MINE"}
     assert entry.secret == ""
     assert developer_token(saved, print, ask=False) == "TOKEN-OF-MINE"
     type_token(form, "ANOTHER")
     form.save()
-    assert kept == {("ci-magics", saved.id): "ANOTHER"}
+    assert keyring_content == {("ci-magics", saved.id): "ANOTHER"}
     form.save()
-    assert kept == {("ci-magics", saved.id): "ANOTHER"}
+    assert keyring_content == {("ci-magics", saved.id): "ANOTHER"}
 
 
 def test_developer_token_that_fails_is_not_stored(
-    form: ConnectForm, workspace: Workspace, kept: dict[tuple[str, str], str]
+    form: ConnectForm, workspace: Workspace, keyring_content: dict[tuple[str, str], str]
 ) -> None:
     form.value = {"name": "Contoso", **IDS, **BOTH, "environment": "production"}
     type_token(form, "WRONG")
@@ -302,7 +304,7 @@ def test_developer_token_that_fails_is_not_stored(
         form.save()
     with pytest.raises(ConnectionSetupError, match="no client id"):
         form.test()
-    assert kept == {}
+    assert keyring_content == {}
     assert workspace.connections.names() == []
 
 

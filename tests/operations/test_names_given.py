@@ -60,7 +60,7 @@ def called(path: str, *names: Any) -> None:
 
 @pytest.mark.parametrize("path", sorted(listing_operations()))
 @pytest.mark.parametrize("names", [["All", "Some"], ("All",), {"All"}, 3, None], ids=repr)
-def test_what_is_no_name_is_refused_in_a_plain_sentence(path: str, names: Any) -> None:
+def test_invalid_names_are_refused_in_a_plain_sentence(path: str, names: Any) -> None:
     with pytest.raises(ArgumentError) as refused:
         called(path, names)
     assert refused.value.code in ("name_not_text", "not_a_segment")

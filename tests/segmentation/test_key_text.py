@@ -13,9 +13,9 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from run_settings import examples
 
 import ci_magics as ci
 from ci_magics.segmentation.id_set import IdSet

@@ -13,9 +13,9 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from run_settings import examples
 
 from ci_magics.errors import CiError, SegmentError
 from ci_magics.segmentation.parameters import bound, names_in_condition

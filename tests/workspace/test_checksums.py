@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from effort import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from run_settings import examples
 from sqlalchemy import create_engine, delete, event
 
 from ci_magics.errors import WorkspaceError

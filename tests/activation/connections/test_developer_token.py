@@ -8,7 +8,7 @@ from ci_magics.activation.connections.keyring_secrets import remember
 from ci_magics.errors import ConnectionSetupError, SignInError
 from ci_magics.workspace.models import Connection
 
-Kept = dict[tuple[str, str], str]
+KeyringContent = dict[tuple[str, str], str]
 
 
 @pytest.fixture
@@ -19,29 +19,29 @@ def connection(emulator: object, workspace: object) -> Connection:
     return connected
 
 
-def test_token_that_works_is_stored(connection: Connection, kept: Kept) -> None:
+def test_token_that_works_is_stored(connection: Connection, keyring_content: KeyringContent) -> None:
     with holding(connection, "NEW"):
-        assert kept == {("ci-magics", connection.id): "NEW"}
-    assert kept == {("ci-magics", connection.id): "NEW"}
+        assert keyring_content == {("ci-magics", connection.id): "NEW"}
+    assert keyring_content == {("ci-magics", connection.id): "NEW"}
 
 
 @pytest.mark.parametrize("ends", [ConnectionSetupError("No.", "Do."), KeyboardInterrupt(), ValueError()])
 @pytest.mark.parametrize("before", [None, "OLD"])
 def test_previous_token_is_restored_after_a_failure(
-    connection: Connection, kept: Kept, ends: BaseException, before: str | None
+    connection: Connection, keyring_content: KeyringContent, ends: BaseException, before: str | None
 ) -> None:
     if before:
         remember(connection.id, before)
     with pytest.raises(type(ends)), holding(connection, "NEW"):
         raise ends
-    assert kept == ({("ci-magics", connection.id): "OLD"} if before else {})
+    assert keyring_content == ({("ci-magics", connection.id): "OLD"} if before else {})
 
 
-def test_nothing_changes_without_a_token(connection: Connection, kept: Kept) -> None:
+def test_nothing_changes_without_a_token(connection: Connection, keyring_content: KeyringContent) -> None:
     remember(connection.id, "OLD")
     with pytest.raises(ValueError, match="any"), holding(connection, None):
         raise ValueError("any")
-    assert kept == {("ci-magics", connection.id): "OLD"}
+    assert keyring_content == {("ci-magics", connection.id): "OLD"}
 
 
 def test_missing_keyring_is_explained(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:

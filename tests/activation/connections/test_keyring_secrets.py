@@ -10,7 +10,7 @@ from collections.abc import Callable
 import keyring.backends.fail
 import keyring.backends.null
 import pytest
-from holding import MemoryKeyring
+from fakes import MemoryKeyring
 from keyring.backend import KeyringBackend
 from keyring.errors import InitError, KeyringLocked, PasswordSetError
 
@@ -145,8 +145,8 @@ def test_secret_that_may_remain_is_not_reported_as_deleted(
     assert forget_secret("webhook") == reason
 
 
-def test_working_keyring_stores_and_deletes(kept: dict[tuple[str, str], str]) -> None:
+def test_working_keyring_stores_and_deletes(keyring_content: dict[tuple[str, str], str]) -> None:
     assert remember("webhook", SECRET) is None
-    assert (remembered("webhook"), list(kept.values())) == (SECRET, [SECRET])
+    assert (remembered("webhook"), list(keyring_content.values())) == (SECRET, [SECRET])
     assert forget_secret("webhook") is None
-    assert (remembered("webhook"), kept) == (None, {})
+    assert (remembered("webhook"), keyring_content) == (None, {})

@@ -14,9 +14,9 @@ import contoso
 import pandas as pd
 import pytest
 from contoso import NAME, connect, export, people, planned, segment
-from effort import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from run_settings import examples
 
 import ci_magics as ci
 from ci_magics.activation.connections.consents import end_consents

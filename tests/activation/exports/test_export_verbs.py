@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import contoso
 import pytest
-from holding import FrozenClock
+from fakes import FrozenClock
 
 import ci_magics as ci
 from ci_magics.activation.exports.saving import document_of

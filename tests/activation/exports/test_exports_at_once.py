@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import contoso
 import pytest
-from holding import FrozenClock
+from fakes import FrozenClock
 from kernels import Kernels, running_kernels
 
 import ci_magics as ci

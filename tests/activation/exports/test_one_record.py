@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from contoso import NAME, connect, export, fail, foreign_list, segment
-from holding import FrozenClock
+from fakes import FrozenClock
 
 import ci_magics as ci
 from ci_magics.activation.refreshes.refresh import refresh

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from contoso import NAME, connect, people, segment
-from holding import FrozenClock
+from fakes import FrozenClock
 
 import ci_magics as ci
 from ci_magics.activation.exports.heartbeats import (

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import contoso
 import pytest
-from holding import JumpingClock
+from fakes import JumpingClock
 from sqlalchemy import Engine, event
 
 import ci_magics as ci

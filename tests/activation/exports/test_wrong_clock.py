@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import contoso
 import pytest
-from holding import FrozenClock
+from fakes import FrozenClock
 
 import ci_magics as ci
 from ci_magics.activation.exports.due import due_exports, next_moments

@@ -16,7 +16,7 @@ import nbformat
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope
-from holding import NOON
+from fakes import NOON
 
 import ci_magics as ci
 from ci_magics.activation.notifications.delivery import (

@@ -7,10 +7,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from contoso import connect, email_of, export, hash_of, hashes, people, planned, segment
-from effort import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from matched_in_memory import InMemory, match_profiles
+from run_settings import examples
 
 import ci_magics as ci
 from ci_magics.errors import ExportRefusedError, NotFoundError

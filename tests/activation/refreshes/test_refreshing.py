@@ -10,7 +10,7 @@ import contoso
 import nbformat
 import polars as pl
 import pytest
-from holding import NOON, FrozenClock
+from fakes import NOON, FrozenClock
 
 import ci_magics as ci
 from ci_magics.activation.refreshes.refresh import RefreshReport

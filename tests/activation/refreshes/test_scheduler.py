@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import contoso
 import pytest
-from holding import FrozenClock
+from fakes import FrozenClock
 
 import ci_magics as ci
 from ci_magics.activation.exports.due import next_moments

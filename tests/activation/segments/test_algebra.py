@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 from contoso import connect, email_of, export, hash_of
-from effort import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from run_settings import examples
 
 import ci_magics as ci
 from ci_magics.errors import NotFoundError, SegmentError

@@ -11,9 +11,9 @@ import pandas as pd
 import polars as pl
 import pytest
 from contoso import email_of
-from effort import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from run_settings import examples
 
 import ci_magics as ci
 from ci_magics.errors import NotFoundError, SegmentError

@@ -9,9 +9,9 @@ import contoso
 import pandas as pd
 import pyarrow as pa
 import pytest
-from effort import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from run_settings import examples
 
 import ci_magics as ci
 from ci_magics.activation.retention import purge

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import contoso
 import pytest
 from contoso import connect, export, people, segment
-from effort import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from run_settings import examples
 
 import ci_magics as ci
 from ci_magics.activation.erasure.forget import forget

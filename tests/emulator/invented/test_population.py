@@ -6,9 +6,9 @@ import json
 import re
 
 import numpy as np
-from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from run_settings import examples
 
 from ci_magics.emulation.invented.attributes import ATTRIBUTES
 from ci_magics.emulation.invented.drawing import mixed, unmixed

@@ -13,9 +13,9 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from effort import examples
 from hypothesis import given, reject, settings
 from random_rules import MEMBERS, TODAY, as_pandas, expected, fitting_conditions, members, trees, with_tables
+from run_settings import examples
 
 from ci_magics.errors import SegmentError
 from ci_magics.segmentation.rules import sql as rule_sql

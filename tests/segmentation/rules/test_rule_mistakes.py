@@ -7,10 +7,10 @@ import datetime as dt
 import pandas as pd
 import pyarrow as pa
 import pytest
-from effort import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from random_rules import TODAY, as_pandas, expected, fitting_conditions, with_tables
+from run_settings import examples
 
 from ci_magics.errors import ArgumentError, CiError, SegmentError
 from ci_magics.segmentation.rules.rows import Evaluation, RuleContext

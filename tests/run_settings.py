@@ -1,6 +1,6 @@
-"""How thorough tests are: what counts between two edits, or all that a machine can try.
+"""How thorough tests are: fast while you edit, or as many examples as a machine can try.
 
-``CI_MAGICS_TESTS=thorough`` tries five times as many examples of each rule, and lets Polars use all cores, as users do.
+``CI_MAGICS_TESTS=thorough`` tries five times as many examples of each rule, and lets Polars use all cores.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ def examples(most: int) -> int:
     Parameters
     ----------
     most
-        How many they are when tests are thorough.
+        The number if tests are thorough.
     """
     return most if THOROUGH else max(8, most // 5)
 
 
 def share_the_machine() -> None:
-    """Let Polars use one core, in this process and those that it starts.
+    """Let Polars use one core, in this process and in those that it starts.
 
-    Tests run side by side and hash a handful of rows: threads that wait for each other cost more than they give.
+    Tests run in parallel and hash a few rows: threads that wait for each other cost more than they save.
     """
     if not THOROUGH:
         os.environ.setdefault("POLARS_MAX_THREADS", "1")
 
 
 def do_not_wait_for_the_disk() -> None:
-    """Let the system write to the disk when it likes: a test kills processes, which loses nothing, but no machine."""
+    """Do not wait for disk writes: tests kill processes, which loses no written data, but not machines."""
     os.fsync = lambda _file: None
     event.listen(Engine, "connect", _do_not_wait)
 
@@ -44,7 +44,7 @@ def do_not_wait_for_the_disk() -> None:
 def compile_statements_once() -> None:
     """Let all SQLite workspaces of a process share the SQL that SQLAlchemy made of a statement.
 
-    SQLAlchemy keeps it for each engine. Every test opens a workspace with an engine of its own, which runs each
+    SQLAlchemy keeps it for each engine. Every test opens a workspace with its own engine, which runs each
     statement once or twice, so that compiling it takes longer than running it.
     """
     dialect = SQLiteDialect_pysqlite
