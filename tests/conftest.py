@@ -43,6 +43,9 @@ SAMPLED = 5
 #: What `pytest -m quick` runs: rules and plain functions, without processes, databases and kernels.
 QUICK = (
     "display",
+    "grammar/test_arguments.py",
+    "grammar/test_mistakes.py",
+    "grammar/test_words.py",
     "matching",
     "microsoft/test_answers.py",
     "microsoft/test_codes.py",
@@ -51,9 +54,6 @@ QUICK = (
     "microsoft/test_sign_in_errors.py",
     "microsoft/test_upload_file.py",
     "microsoft/test_zip_file.py",
-    "notebook/test_arguments.py",
-    "notebook/test_mistakes.py",
-    "notebook/test_words.py",
     "activation/exports/test_schedule.py",
     "activation/exports/test_time_zones.py",
     "segmentation/consent/test_consent_headers.py",
