@@ -99,10 +99,8 @@ class Exports(Collection[Export]):
         ----------
         name
             Name of the export.
-        segments
-            Segments or their names.
-        to
-            Connection or its name.
+        segments, to
+            As in `ci_magics.export`.
         show
             Called when an export of the same name is replaced, and when a segment is too large for Customer Insights.
         options

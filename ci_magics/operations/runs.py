@@ -160,7 +160,7 @@ class Runs(Collection[Run]):
         workspace = self._workspace
         if run == LAST:
             run = _latest([each for each in workspace.runs if _is_unfinished(each)]).id
-        return resume_run(workspace, run, report=progress, show=show)
+        return resume_run(workspace, run, progress=progress, show=show)
 
     def _overview(self) -> RunList:
         return self.overview()

@@ -128,7 +128,7 @@ def _finished_others(
     open_runs = unfinished_runs(workspace, plan.document)
     for record in open_runs:
         show(f"The run {record.name} on this audience was not finished: it is finished first.")
-        show(repr(resume_run(workspace, record.id, report=progress, show=show, owner=owner, clock=clock)))
+        show(repr(resume_run(workspace, record.id, progress=progress, show=show, owner=owner, clock=clock)))
     return bool(open_runs)
 
 

@@ -333,7 +333,7 @@ def _begun_or_new(
     if begun:
         if begun[0].finished_at:
             return load_run(workspace, begun[0])
-        return resume_run(workspace, entry.id, show=show, owner=owner, clock=clock)
+        return resume_run(workspace, entry.id, progress=silent, show=show, owner=owner, clock=clock)
     connection = require_connection(workspace, export)
     document = document_of(export)
     stored = chosen_segments(workspace, document.segments, document.email, document.order)

@@ -14,7 +14,7 @@ from ci_magics.activation.connections.services import open_services
 from ci_magics.activation.plans.guards import Guard
 from ci_magics.activation.plans.plan_document import PlanDocument
 from ci_magics.activation.plans.target import audience_key
-from ci_magics.activation.progress import Reporter, silent
+from ci_magics.activation.progress import Reporter
 from ci_magics.activation.run import AudienceResult, Run, rejected_table
 from ci_magics.activation.runs.completion import rejected_so_far
 from ci_magics.activation.runs.push import RunContext, members_so_far, push_audience, state_of
@@ -37,34 +37,21 @@ def resume_run(
     workspace: Workspace,
     run: str,
     *,
-    report: Reporter = silent,
-    show: Callable[[str], None] = announce,
+    progress: Reporter,
+    show: Callable[[str], None],
     clock: Clock | None = None,
     owner: str = "",
 ) -> Run:
-    """Finish an interrupted run; return a finished run unchanged.
+    """Finish an interrupted run; see `Runs.resume`.
 
     Parameters
     ----------
-    workspace
-        The workspace that stores the run.
-    run
-        The id of the run, or its beginning.
-    report
-        Called with the progress. By default, progress isn't reported.
-    show
-        Called with each sentence that the user must see, such as a sign-in code.
+    workspace, run, progress, show
+        As in `Runs.resume`.
     clock
         Source of the current time, and for waits; stopping it stops the run. None means the system clock.
     owner
         The user who saved a scheduled export; empty if the current user resumes the run.
-
-    Raises
-    ------
-    NotFoundError
-        No run has the id, or several begin with it.
-    ExportRefusedError
-        Another process is still running it, or its connection was removed or changed.
     """
     record = find_run(workspace, run)
     if record.finished_at is not None:
@@ -89,7 +76,7 @@ def resume_run(
             customer_id=pushes[0].customer_id,
         )
         workspace.audit.note(Verb.RESUME_RUN, record.name, connection=connection.name, run=record.id)
-        return carry_on(RunContext(workspace, services, report, owner), record)
+        return carry_on(RunContext(workspace, services, progress, owner), record)
 
 
 def _require_same_environment(connection: Connection, pushes: Sequence[PushRecord]) -> None:
@@ -165,7 +152,7 @@ def load_run(workspace: Workspace, record: RunRecord) -> Run:
         record.started_at,
         record.finished_at,
         _known_rejected(workspace, record),
-        lambda run_id, report: resume_run(workspace, run_id, report=report),
+        lambda run_id, progress: resume_run(workspace, run_id, progress=progress, show=announce),
     )
 
 

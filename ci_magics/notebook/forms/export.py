@@ -133,7 +133,7 @@ class ExportForm(Form):
         wanted = run or self.unfinished_runs.chosen()
         self._clock = SystemClock()
         return self._carry_out(
-            lambda: resume_run(self.workspace, wanted, report=self.progress.report, show=self.say, clock=self._clock)
+            lambda: resume_run(self.workspace, wanted, progress=self.progress.report, show=self.say, clock=self._clock)
         )
 
     def save(self, name: str | None = None) -> Export:
