@@ -5,6 +5,10 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +21,7 @@ from ci_magics.grammar.reading import declared
 from ci_magics.grammar.source import names_of
 from ci_magics.notebook.registry import MAGICS
 from ci_magics.operations.declarations import FUNCTIONS, NOUNS, declaration, function_of
-from ci_magics.workspace.access import Verb
+from ci_magics.workspace.access import Role, Verb
 
 #: How the product words advice about an operation.
 ADVICE = ("Do", "Command")
@@ -175,3 +179,18 @@ def test_every_advised_operation_and_option_exists() -> None:
         if flags is None or not options <= flags:
             wrong.append((kind, name, sorted(options)))
     assert wrong == []
+
+
+def test_help_of_a_new_process_names_the_role_that_each_command_needs() -> None:
+    """A new process has loaded no operation, so its help comes from the source alone."""
+    commands = [path.replace("_", "-").split(".") for path in operations()]
+    program = (
+        "import json, sys\nfrom ci_magics.cli import main\nfor words in json.loads(sys.argv[1]):\n    main(words)\n"
+    )
+    asked = json.dumps([[*words, "--help"] for words in commands])
+    shown = subprocess.run([sys.executable, "-c", program, asked], capture_output=True, text=True, check=True).stdout
+    assert "NotLoaded" not in shown
+    verbs = [each.facts.verb for each in operations().values()]
+    needed = [str(each.minimum_role) for each in verbs if each is not None and each.minimum_role is not Role.VIEWER]
+    assert re.findall(r"Needs the role (\w+)\.", shown) == needed
+    assert {"contributor", "administrator"} == set(needed)

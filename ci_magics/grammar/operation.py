@@ -221,7 +221,7 @@ class Operation:
         """
         flags = [flag for each in self.options for flag in each.flags()]
         example = "\n".join(f"{name} {line}".rstrip() for line in (self.facts.example or "").splitlines() or [""])
-        needed = getattr(self.facts.verb, "least", None)
+        needed = getattr(self.facts.verb, "minimum_role", None)
         notes = f"Needs the role {needed}." if needed not in (None, "viewer") else ""
         words = tuple(each.positional() for each in self.words if not each.secret)
         return Command(name, self.summary, example, words, (*flags, *more), notes)

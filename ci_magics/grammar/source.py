@@ -18,7 +18,16 @@ from pathlib import Path
 from typing import Any
 
 #: Modules that take no time to import.
-_LIGHT = ("__future__", "collections.abc", "datetime", "enum", "pathlib", "typing", "ci_magics.grammar")
+_LIGHT = (
+    "__future__",
+    "collections.abc",
+    "datetime",
+    "enum",
+    "pathlib",
+    "typing",
+    "ci_magics.grammar",
+    "ci_magics.workspace.access",
+)
 _OURS = __name__.partition(".")[0]
 
 
