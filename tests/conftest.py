@@ -69,7 +69,7 @@ QUICK = (
     "segmentation/test_slips.py",
     "segmentation/test_where.py",
     "test_house.py",
-    "test_kept_address.py",
+    "test_stored_database_address.py",
 )
 
 

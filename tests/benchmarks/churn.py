@@ -1,4 +1,4 @@
-"""A mirror of a big audience of which two in a hundred change: only the difference is sent.
+"""Mirror a large audience in which two percent change: only the difference is sent.
 
 ``python tests/benchmarks/churn.py [--profiles 5000000] [--churn 0.02]``
 

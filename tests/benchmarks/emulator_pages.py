@@ -1,6 +1,6 @@
 """What a page of Customer Insights or Dataverse costs the emulator: ``python tests/benchmarks/emulator_pages.py``.
 
-The emulator runs in this process, so that its processor time can be told from everything else; nothing goes over HTTP.
+The emulator runs in this process, so that its processor time is measured separately; nothing goes over HTTP.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def profiles(world: World, _number: int) -> Call:
 
 
 def measured(operation: Callable[[World, Call], Any], ask: Callable[[World, int], Call], world: World, n: int) -> float:
-    """Return the processor time of a page in milliseconds: the one in the middle of ``n``."""
+    """Return the median processor time of ``n`` pages, in milliseconds."""
     spent = []
     for number in range(n):
         asked = ask(world, number)

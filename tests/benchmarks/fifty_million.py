@@ -2,7 +2,7 @@
 
 ``python tests/benchmarks/fifty_million.py [--profiles 50000000] [--folder /tmp]``
 
-The peak of memory is that of the exporting process, the emulator is another one. Needs about a fifth of a gigabyte of
+The peak memory is that of the exporting process, without the emulator. Needs about a fifth of a gigabyte of
 disk for each million profiles.
 """
 

@@ -51,7 +51,7 @@ def one_export(frame: pd.DataFrame, name: str) -> Times:
 
 
 def timed(times: Times, step: str, work: Callable[[], Any]) -> Any:
-    """Note how long a step takes."""
+    """Record how long a step takes."""
     times[step], result = seconds(work)
     return result
 

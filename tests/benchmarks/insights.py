@@ -74,7 +74,7 @@ def reading(via: str, members: int) -> Measured:
 
 
 def interrupted(members: int) -> tuple[int, int]:
-    """Break a reading off behind page 1,000; returns how many requests that took, and the rest of it."""
+    """Interrupt a reading after page 1,000; return how many requests that took, and how many the rest took."""
     source = opened(members)
     import ci_magics as ci
 
@@ -92,7 +92,7 @@ def interrupted(members: int) -> tuple[int, int]:
 
 
 def opened(members: int) -> Any:
-    """Return Customer Insights of an emulator of our own with so many customers, all of them in one segment."""
+    """Return Customer Insights of a separate emulator with so many customers, all in one segment."""
     os.environ["CI_MAGICS_WORKSPACE"] = str(Path(tempfile.mkdtemp()) / "workspace")
     import ci_magics as ci
 
@@ -108,7 +108,7 @@ def calls() -> int:
 
 
 def unheard(_sentence: str) -> None:
-    """Say nothing."""
+    """Print nothing."""
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How long loading and Tab take, as a person feels them: ``python tests/benchmarks/manners.py [--runs 5]``.
+"""How long a user waits for loading and Tab: ``python tests/benchmarks/manners.py [--runs 5]``.
 
 Loading is the difference to an IPython that is started already. Completion goes through a real kernel's
 ``complete_request``, there and back.
@@ -68,7 +68,7 @@ def main() -> None:
 
 
 def _first(private: Path, pause: float) -> tuple[float, list[str]]:
-    """Return the first Tab of a new kernel on a workspace that is there: it opens it."""
+    """Return the first Tab of a new kernel in an existing workspace, which it opens."""
     with _kernel(private) as client:
         _run(client, "%load_ext ci_magics")
         time.sleep(pause)

@@ -1,4 +1,4 @@
-"""What the benchmarks share: seconds, memory, and processes of their own."""
+"""Functions for all benchmarks: time, memory, and separate processes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import psutil
 
 
 def median(values: list[float]) -> float:
-    """Return the middle one."""
+    """Return the median."""
     return statistics.median(values)
 
 
@@ -62,12 +62,12 @@ def _answer(pipe: Any, work: Callable[..., Any], arguments: tuple[Any, ...]) -> 
 
 
 class Lane:
-    """A process that does the same work whenever it is told, and what it took.
+    """A process that repeats the same work on request, and its measurements.
 
     Parameters
     ----------
     name
-        What it is called in the table.
+        Its name in the table.
     prepare
         Called once in the process with the arguments; returns the work.
     """
@@ -85,9 +85,9 @@ class Lane:
         self._ours.recv()  # it is ready
 
     def run(self) -> Any:
-        """Do the work, and once more with the clock running; notes seconds, and memory above what there was before.
+        """Do the work once without and once with measuring; record seconds, and memory above that of the start.
 
-        The first time makes up for the turns of the others, in which the system has taken memory back.
+        The first run compensates for the runs of others, during which the system reclaims memory.
         """
         self._ours.send(True)
         took, self.megabytes, self.result = self._ours.recv()

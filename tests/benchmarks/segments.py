@@ -87,14 +87,14 @@ def write(small: Path, big: Path, profiles: int) -> tuple[float, float]:
 
 def measure(step: str, file: str) -> tuple[float, float]:
     """Do a step and return what it took."""
-    ci.segment("Warm", contacts(10), show=silent)  # imports are no part of it
+    ci.segment("Warm", contacts(10), show=silent)  # so that imports are not measured
     before, began = peak(), time.perf_counter()
     STEPS[step](file)
     return time.perf_counter() - began, peak() - before
 
 
 def silent(_sentence: str) -> None:
-    """Say nothing."""
+    """Print nothing."""
 
 
 def peak() -> float:

@@ -49,7 +49,7 @@ def main() -> int:
 
 
 def measured(name: str, frame: Any, runs: int) -> list[float]:
-    """Make the segment again and again, the first time for nothing; return seconds."""
+    """Create the segment repeatedly, first without measuring; return seconds."""
     seconds = []
     for _ in range(runs + 1):
         started = time.perf_counter()
@@ -80,7 +80,7 @@ def said(same: bool) -> str:
 
 
 def mark_of(name: str) -> str:
-    """Return a hash over all that is kept of a segment, in the order of the keys."""
+    """Return a hash of everything stored of a segment, in the order of the keys."""
     workspace = open_workspace()
     table: pa.Table = workspace.snapshots.read(workspace.segments[name].id).sort_by("key").combine_chunks()
     mark = hashlib.sha256()

@@ -1,4 +1,4 @@
-"""How fast: our kernel and our upload beside other ways to do the same, in one table.
+"""The speed of our kernel and our upload compared with other ways, in one table.
 
 ``python tests/benchmarks/table.py [--quick] [--runs 5]``
 
@@ -69,7 +69,7 @@ def files(items: int, runs: int) -> None:
 
 
 def whole_uploads(folder: str, items: int, runs: int) -> None:
-    """Upload to the emulator until all is taken in."""
+    """Upload to the emulator until everything is processed."""
     rows = [("the SDK's BulkFileWriter and BulkServiceManager", uploads.sdk_upload), ("ci-magics", uploads.our_upload)]
     with running_emulator() as emulator:
         os.environ["CI_MAGICS_EMULATOR"] = emulator.base_url

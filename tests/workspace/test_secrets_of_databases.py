@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, create_engine, text
-from test_kept_address import SECRET, WITH_SECRETS
+from test_stored_database_address import SECRET, WITH_SECRETS
 
 from ci_magics.workspace.schema import revisions, upgrade
 from ci_magics.workspace.store import open_workspace

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from keyring.backend import KeyringBackend
 from sqlalchemy import create_engine, text
-from test_kept_address import SECRET, WITH_SECRETS
+from test_stored_database_address import SECRET, WITH_SECRETS
 
 import ci_magics as ci
 from ci_magics.activation.segments import database_secrets
