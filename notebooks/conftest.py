@@ -1,4 +1,4 @@
-"""Run the notebooks as tests: each in a workspace of its own, and no cell may fail unnoticed."""
+"""Run the notebooks as tests: each in its own workspace, and no cell may fail unnoticed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PRIVATE = ("CI_MAGICS_WORKSPACE", "IPYTHONDIR", "JUPYTER_RUNTIME_DIR")
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
-    """Give the kernel of a notebook its own folders, and no emulator but the one that it starts."""
+    """Give the kernel of a notebook its own folders, and only the emulator that it starts."""
     if not isinstance(item, IPyNbCell):
         return (yield)
     with pytest.MonkeyPatch.context() as patch:
@@ -29,7 +29,7 @@ def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """Fail a cell whose reply is an error, and one that should have failed and did not."""
+    """Fail a cell whose reply is an unexpected error, or that did not fail as expected."""
     result = yield
     if isinstance(item, IPyNbCell) and isinstance(item.parent, IPyNbFile):
         status = item.parent.kernel.last_status
@@ -40,7 +40,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 
 
 def _remember_replies(kernel: RunningKernel) -> None:
-    """Keep the status of each reply: a magic's usage error is an error that no output shows."""
+    """Record the status of each reply, because the output does not show a magic's usage error."""
     if hasattr(kernel, "last_status"):
         return
     get_message = kernel.get_message

@@ -1,8 +1,8 @@
 """Execute the notebooks and save them with their outputs: ``python notebooks/save.py [FILE...]``.
 
-Each runs in a workspace of its own against the emulator that it starts. Nothing is kept of when it ran: what
-``sanitize.cfg`` calls a moment becomes one and the same, `MOMENT`, in every output, and so does each day that is neither
-written in a cell nor one of the sample's. Two savings differ in no time, and a test fails on any other one.
+Each runs in its own workspace against the emulator that it starts. The outputs do not show when it ran: every time that
+``sanitize.cfg`` matches becomes `MOMENT`, and so does each day that is neither written in a cell nor one of the sample's.
+So saving twice gives the same outputs, and a test fails on any other time.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from nbclient import NotebookClient
 
 FOLDER = Path(__file__).parent
 MOMENT = "2026-12-01 09:00"
-#: The sample's customers bought before it, whenever the sample is made.
+#: The sample's customers bought before this day, whenever the sample is generated.
 SAMPLE_ENDS = date(2026, 11, 1)
 
 _CHANGING = configparser.ConfigParser(interpolation=None)
@@ -50,24 +50,24 @@ def _save(path: Path) -> None:
         for output in cell.get("outputs", []):
             output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)  # a form shows its HTML
         if cell.cell_type == "code":
-            cell.outputs = _at_one_time(cell.outputs, written)
+            cell.outputs = _at_moment(cell.outputs, written)
     notebook.metadata.pop("widgets", None)
     nbformat.write(notebook, path)
 
 
-def _at_one_time(shown: Any, written: set[str]) -> Any:
-    """Return what a notebook shows as if all of it had happened at `MOMENT`; days that cells have written stay."""
+def _at_moment(shown: Any, written: set[str]) -> Any:
+    """Replace the times in an output by `MOMENT`; days that are written in cells stay."""
     if isinstance(shown, dict):
-        return type(shown)({name: _at_one_time(each, written) for name, each in shown.items()})
+        return type(shown)({name: _at_moment(each, written) for name, each in shown.items()})
     if isinstance(shown, list):
-        return [_at_one_time(each, written) for each in shown]
+        return [_at_moment(each, written) for each in shown]
     if not isinstance(shown, str):
         return shown
     text = _MOMENTS.sub(lambda found: f"{MOMENT}{found[1] or ''}", shown)
-    return _DAYS.sub(lambda found: found[0] if _stays(found[0], written) else MOMENT[:10], text)
+    return _DAYS.sub(lambda found: found[0] if _is_kept(found[0], written) else MOMENT[:10], text)
 
 
-def _stays(day: str, written: set[str]) -> bool:
+def _is_kept(day: str, written: set[str]) -> bool:
     return day in written or date.fromisoformat(day) < SAMPLE_ENDS
 
 

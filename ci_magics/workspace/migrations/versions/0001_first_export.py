@@ -19,7 +19,7 @@ _MOMENT = DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Make the first tables."""
+    """Create the first tables."""
     op.create_table("schema_versions", Column("version", Integer, primary_key=True))
     op.create_table(
         "connections",

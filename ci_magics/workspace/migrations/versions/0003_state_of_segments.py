@@ -1,4 +1,4 @@
-"""Segments that can be set aside, tagged, and followed over time."""
+"""Segments that can be deactivated and tagged, and the history of their counts."""
 
 from alembic import op
 from sqlalchemy import JSON, Boolean, Column, DateTime, Integer, String, false, true

@@ -1,4 +1,4 @@
-"""Who may do what, and who did it."""
+"""Roles and the audit log."""
 
 from alembic import op
 from sqlalchemy import JSON, Column, DateTime, Integer, MetaData, String, Table
@@ -12,7 +12,7 @@ _MOMENT = DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Add roles, and an audit log that the database lets nobody change."""
+    """Add roles, and an audit log that the database makes append-only."""
     op.create_table(
         "user_roles",
         Column("id", String(200), primary_key=True),

@@ -1,4 +1,4 @@
-"""From here on Alembic knows the version; programs from before it look elsewhere, and are told to keep off."""
+"""From here on, Alembic stores the version; older programs find a newer version in the old place, and stop."""
 
 from alembic import op
 from sqlalchemy import column, insert, table
@@ -8,5 +8,5 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    """Return in the earlier place that there is a newer version."""
+    """Write a newer version into the old table."""
     op.execute(insert(table("schema_versions", column("version"))).values(version=5))

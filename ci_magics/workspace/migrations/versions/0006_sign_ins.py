@@ -1,4 +1,4 @@
-"""Who signed in for what is noted for each person, not on the connection."""
+"""Sign-ins are stored for each user, not for the connection."""
 
 from alembic import op
 from sqlalchemy import Column, DateTime, String
@@ -8,7 +8,7 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    """Add the sign-ins of each person; take the one that all shared away."""
+    """Add the sign-ins of each user; remove the shared one."""
     op.create_table(
         "sign_ins",
         Column("id", String(250), primary_key=True),

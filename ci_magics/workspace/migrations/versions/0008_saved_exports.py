@@ -1,4 +1,4 @@
-"""Saved exports with their schedules and runs, refreshes, settings, and who was told what."""
+"""Saved exports with their schedules and runs, refreshes, settings, and notifications."""
 
 from alembic import op
 from sqlalchemy import JSON, Boolean, Column, DateTime, Integer, String, Text, UniqueConstraint

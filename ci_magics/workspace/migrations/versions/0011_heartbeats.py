@@ -1,4 +1,4 @@
-"""When schedulers and refreshes were seen last."""
+"""Heartbeats of schedulers and refreshes."""
 
 from alembic import op
 from sqlalchemy import Column, DateTime, String

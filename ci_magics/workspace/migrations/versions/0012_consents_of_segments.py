@@ -1,4 +1,4 @@
-"""What segments know of who agreed, and which columns of a source were chosen for it."""
+"""Consents of segments, and the columns that were chosen for each source."""
 
 import json
 
@@ -10,7 +10,7 @@ down_revision = "0011"
 
 
 def upgrade() -> None:
-    """Keep a document instead of the names of unused consent columns; early snapshots hold the columns themselves."""
+    """Store a document instead of the names of unused consent columns; early snapshots hold the columns themselves."""
     op.create_table(
         "consent_choices",
         Column("id", String(36), primary_key=True),

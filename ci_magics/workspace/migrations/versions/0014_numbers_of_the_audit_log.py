@@ -1,4 +1,4 @@
-"""An audit log of which nobody chooses the numbers, and that nobody empties."""
+"""An audit log that users can neither number nor truncate."""
 
 from alembic import op
 
@@ -9,7 +9,7 @@ down_revision = "0013"
 
 
 def upgrade() -> None:
-    """Let PostgreSQL itself number the entries, so that no person needs a right on the sequence."""
+    """Let PostgreSQL number the entries, so that users need no privilege on the sequence."""
     if op.get_bind().dialect.name != "postgresql":
         return
     op.execute("ALTER TABLE audit_entries ALTER COLUMN number DROP DEFAULT")

@@ -1,4 +1,4 @@
-"""Locks whose holder is known by a random identity and a heartbeat, and processes by where their number counts."""
+"""Locks whose holder has a random identity and a heartbeat, and the place where its process id is valid."""
 
 from alembic import op
 from sqlalchemy import Column, Integer, String
@@ -8,7 +8,7 @@ down_revision = "0014"
 
 
 def upgrade() -> None:
-    """Add who holds a lock, how often it was heard of, and where processes are."""
+    """Add the identity, the heartbeat and the place of holders."""
     op.add_column("locks", Column("identity", String(36), nullable=False, server_default=""))
     op.add_column("locks", Column("beat", Integer, nullable=False, server_default="0"))
     op.add_column("locks", Column("place", String(200), nullable=False, server_default=""))

@@ -12,7 +12,7 @@ _PREFIX = 3
 
 
 def upgrade() -> None:
-    """Add the table of checksums; write each hash of a forgotten person so that it can be met, and not be read."""
+    """Add the table of checksums; replace each hash of a forgotten person by a mark."""
     op.create_table(
         "file_checksums",
         Column("folder", String(20), primary_key=True),

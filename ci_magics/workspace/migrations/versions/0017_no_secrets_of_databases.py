@@ -1,4 +1,4 @@
-"""Take out what may be a secret in the address of a database, and addresses of people."""
+"""Remove possible secrets from database addresses, and e-mail addresses from names."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ci_magics.kept_address import kept_address
 revision = "0017"
 down_revision = "0016"
 
-#: What nobody may change, and what is Alembic's.
-_LEFT_ALONE = ("audit_entries", "alembic_version")
+#: The append-only table, and Alembic's.
+_UNCHANGED = ("audit_entries", "alembic_version")
 _PLACES = (("segments", "definition"), ("segment_versions", "record"))
 
 
 def upgrade() -> None:
-    """Keep of each address what may be kept of a new one; the rest comes from elsewhere when it is needed."""
+    """Keep only the parts of each database address that may be stored."""
     database = op.get_bind()
     for name, column in _PLACES:
         table = Table(name, MetaData(), Column("id", String(36), primary_key=True), Column(column, JSON))
@@ -29,12 +29,12 @@ def upgrade() -> None:
             if cleaned != document:
                 database.execute(sa.update(table).where(table.c.id == identity).values({column: cleaned}))
     for name in sa.inspect(database).get_table_names():
-        if name not in _LEFT_ALONE:
-            _name_nobody(database, Table(name, MetaData(), autoload_with=database))
+        if name not in _UNCHANGED:
+            _pseudonymize(database, Table(name, MetaData(), autoload_with=database))
 
 
-def _name_nobody(database: sa.Connection, table: Table) -> None:
-    """Put the mark of a user in the place of an address, and dots where one stands in a text."""
+def _pseudonymize(database: sa.Connection, table: Table) -> None:
+    """Replace addresses of users by pseudonyms, and addresses in texts by dots."""
     columns = [each for each in table.columns if isinstance(each.type, String | JSON)]
     keys = list(table.primary_key)
     for row in database.execute(sa.select(*keys, *columns)).mappings().all():

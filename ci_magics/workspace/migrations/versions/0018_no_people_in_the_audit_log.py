@@ -1,6 +1,6 @@
-"""Take addresses of people, and hashes, out of the audit log of earlier versions; nothing else of it changes.
+"""Remove e-mail addresses and hashes from the audit log of earlier versions; nothing else changes.
 
-The database refuses to change an entry. Only the owner of its tables, who brings it up to date, can lift that.
+The database refuses to change an entry. Only the owner of its tables, who migrates it, can lift that.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _ENTRIES = Table(
 
 
 def upgrade() -> None:
-    """Write what an entry of today would say."""
+    """Rewrite the entries as this version would write them."""
     database = op.get_bind()
     changes = [
         (row.number, now)
@@ -44,7 +44,7 @@ def upgrade() -> None:
 
 
 def _guard(database: sa.Connection) -> tuple[str, str]:
-    """Return the statements that lift the refusal of changes, and put it back."""
+    """Return the statements that disable and enable the trigger that rejects changes."""
     if database.dialect.name == "sqlite":
         made = database.scalar(sa.text("SELECT sql FROM sqlite_master WHERE name = 'audit_entries_UPDATE'"))
         return "DROP TRIGGER audit_entries_UPDATE", str(made)

@@ -1,4 +1,4 @@
-"""Files of a team whose owner is known: the process that wrote them."""
+"""Owners of a team's files: the processes that wrote them."""
 
 from alembic import op
 from sqlalchemy import Column, String
@@ -8,6 +8,6 @@ down_revision = "0018"
 
 
 def upgrade() -> None:
-    """Add who wrote a file; of those that are there nobody knows."""
+    """Add the owner of a file; unknown for existing files."""
     op.add_column("files", Column("owner", String(36), nullable=False, server_default=""))
     op.add_column("file_contents", Column("owner", String(36), nullable=False, server_default=""))

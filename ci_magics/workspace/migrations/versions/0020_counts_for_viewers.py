@@ -1,4 +1,4 @@
-"""What can be sent of a segment, in counts that those may read who may not read keys and hashes."""
+"""Counts of what can be sent, for users who may not read keys and hashes."""
 
 from alembic import op
 from sqlalchemy import JSON, Column
@@ -8,5 +8,5 @@ down_revision = "0019"
 
 
 def upgrade() -> None:
-    """Add the counts; there are none until a segment is refreshed or roles are enforced again."""
+    """Add the counts; empty until a segment is refreshed or roles are enforced again."""
     op.add_column("segments", Column("kept_counts", JSON, nullable=False, server_default="{}"))
