@@ -238,7 +238,7 @@ def test_many_exports_with_odd_names_fit_at_200_percent_zoom(lab: Lab, page: Pag
     expect(exports.get_by_role("listitem")).to_have_count(40)
     expect(exports.get_by_role("heading", name="Export 7 <img src=x onerror=alert(1)>", exact=True)).to_be_visible()
     expect(exports.get_by_role("button", name=re.compile("^Run in notebook"))).to_have_count(20)
-    expect(exports.get_by_text("Skipped: the connection is not shared any more.").first).to_be_visible()
+    expect(exports.get_by_text("Skipped: the connection is no longer shared.").first).to_be_visible()
     page.wait_for_function(FITS, arg=panel_of(page).element_handle())
     expect_accessible(page)
     exports.get_by_role("searchbox", name=re.compile("^Filter")).fill("export 7 ")
@@ -251,7 +251,7 @@ def many_exports() -> dict[str, Any]:
     one = {
         "connection": "Contoso " * 8,
         "segments": ["Everybody", "x" * 120],
-        "reason": "Skipped: the connection is not shared any more.",
+        "reason": "Skipped: the connection is no longer shared.",
         "last_run": "2026-11-01T10:00:00+00:00",
         "next_run": "2026-11-02T10:00:00+00:00",
         "overdue": True,

@@ -37,7 +37,7 @@ def dismiss(workspace: Workspace) -> None:
 
 
 ENDS: dict[str, tuple[Callable[[Workspace], None], str]] = {
-    "unshared": (unshare, "The connection 'Contoso EU' is not shared any more with carl, so nothing more is sent."),
+    "unshared": (unshare, "The connection 'Contoso EU' is no longer shared with carl, so nothing more is sent."),
     "lowered": (lower, "carl is only a viewer of this workspace now, so nothing more is sent."),
     "dismissed": (dismiss, "carl is only a viewer of this workspace now, so nothing more is sent."),
 }

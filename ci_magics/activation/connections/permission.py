@@ -42,7 +42,7 @@ def require_permission(workspace: Workspace, connection_id: str, environment: st
     try:
         standing = workspace.all_connections.permission_facts(connection_id, users)
     except AccessError:  # the database no longer lets the user read connections: the user has lost the role
-        raise _right_ended(f"The database does not show the connection to {workspace.user} any more") from None
+        raise _right_ended(f"The database no longer shows the connection to {workspace.user}") from None
     if standing is None:
         raise _without(workspace, connection_id)
     for user, named in users.items():
@@ -57,7 +57,7 @@ def _require_right(standing: PermissionFacts, user: str, named: str) -> None:
     role = standing.roles.get(user, Role.VIEWER)
     _require_role(role, named)
     if not shares(standing.shared_with, user, role):
-        raise _right_ended(f"The connection '{standing.name}' is not shared any more with {named.rstrip(',')}")
+        raise _right_ended(f"The connection '{standing.name}' is no longer shared with {named.rstrip(',')}")
 
 
 def _require_role(role: Role, named: str) -> None:
@@ -71,7 +71,7 @@ def _without(workspace: Workspace, connection_id: str) -> AccessError | ConsentE
     if name is None:
         return _ended("The connection was removed while the run was on its way")
     _require_role(role_of(workspace), workspace.user)
-    return _right_ended(f"The connection '{name}' is not shared any more with {workspace.user}")
+    return _right_ended(f"The connection '{name}' is no longer shared with {workspace.user}")
 
 
 def _right_ended(sentence: str) -> RightEndedError:

@@ -127,7 +127,7 @@ def why_static(record: SegmentRecord) -> str:
 def _of_segments(export: Export, around: Surroundings) -> Iterator[str]:
     wanted = {*export.segments, *export.excluded}
     for name in sorted(wanted - around.segments.keys()):
-        yield f"The segment '{name}' does not exist any more, so no run can send it."
+        yield f"The segment '{name}' no longer exists, so no run can send it."
     for record in ancestors(around.segments, wanted):
         yield from _of_segment(record, around)
 

@@ -88,7 +88,7 @@ class Decision:
             )
         found = (
             f"By {list_columns(list(known.columns))}, {pluralize(known.refused, 'person')} refused marketing, "
-            f"{format_count(known.unknown)} gave no answer, and {format_count(known.consented)} agreed."
+            f"{format_count(known.unknown)} said nothing, and {format_count(known.consented)} agreed."
         )
         consent, everybody = Opt("consent", known.columns[0]), Opt("ignore_consent", True)
         return found, advise("Send only those who agreed with ", consent, ", or everybody with ", everybody, ".")

@@ -91,7 +91,7 @@ function sentenceOf(status, text) {
     return "The server extension of ci-magics is not running. Enable it: jupyter server extension enable ci_magics.server_extension, then start Jupyter again.";
   }
   if (status === 401 || status === 403) {
-    return "You are not signed in to Jupyter any more. Reload this page.";
+    return "You are no longer signed in to Jupyter. Reload this page.";
   }
   try {
     return JSON.parse(text).message;

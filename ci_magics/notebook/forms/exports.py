@@ -148,7 +148,7 @@ class ExportsForm(Form):
         name = self._name()
         self._exports.detach(name)
         self._code = code_of("exports.detach", [name], {})
-        self._done(f"{name} has no connection any more and does not run.")
+        self._done(f"{name} no longer has a connection and does not run.")
 
     def remove(self) -> None:
         """Remove the chosen export, and forget what was sent.

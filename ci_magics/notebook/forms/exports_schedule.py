@@ -14,7 +14,7 @@ _OWN, _SYSTEM, _OFF, _ON = "own", "system", "off", "on"
 _WAYS = [
     ("at its own times", _OWN),
     ("with the system refresh", _SYSTEM),
-    ("not any more: turn it off", _OFF),
+    ("not scheduled: turn it off", _OFF),
     ("as before: turn it on again", _ON),
 ]
 

@@ -106,7 +106,7 @@ class TypedSegment:
             raise ArgumentError("No file is named yet.", "Type its path in the field Files.", code="no_source")
         if frame is None and source != SEGMENTS:
             raise ArgumentError(
-                f"The notebook has no frame {source} any more.",
+                f"The notebook no longer has a frame {source}.",
                 "Choose another source, or create it again.",
                 code="no_source",
             )

@@ -86,7 +86,7 @@ def test_unfinished_run_keeps_the_connection_until_resumed_or_abandoned(emulator
         ci.connections.remove(contoso.NAME)
     ci.connections.withdraw_consents(contoso.NAME, show=quietly)
     ci.connections.remove(contoso.NAME)
-    with pytest.raises(ExportRefusedError, match="does not exist any more"):
+    with pytest.raises(ExportRefusedError, match="no longer exists"):
         contoso.resumed(run.name)
 
 

@@ -150,7 +150,7 @@ AFTER: dict[str, tuple[Callable[[Workspace], object], str]] = {
     ),
     "a segment that was deleted": (
         lambda workspace: workspace.segments.remove(workspace.segments["All"].id),
-        "The segment 'All' does not exist any more",
+        "The segment 'All' no longer exists",
     ),
     "a time zone of another machine": (
         lambda workspace: workspace.exports.change(

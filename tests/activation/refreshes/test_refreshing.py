@@ -259,7 +259,7 @@ def test_two_refreshes_do_not_overlap(clock: FrozenClock, workspace: Workspace) 
         (
             "administrator",
             "contributor",
-            "The connection 'Contoso EU' is not shared any more with bob, who saved the export.",
+            "The connection 'Contoso EU' is no longer shared with bob, who saved the export.",
         ),
     ],
 )

@@ -41,7 +41,7 @@ def dismiss(workspace: Workspace) -> None:
 
 #: What an administrator can do during the run, and the message of the run.
 ENDS: dict[str, tuple[Callable[[Workspace], None], str]] = {
-    "unshared": (unshare, f"The connection '{NAME}' is not shared any more with bob, so nothing more is sent."),
+    "unshared": (unshare, f"The connection '{NAME}' is no longer shared with bob, so nothing more is sent."),
     "lowered": (lower, "bob is only a viewer of this workspace now, so nothing more is sent."),
     "dismissed": (dismiss, "bob is only a viewer of this workspace now, so nothing more is sent."),
 }
