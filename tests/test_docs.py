@@ -22,7 +22,7 @@ COMMAND = re.compile(r"(?:^|[\s/`(\"])ci-magics (?=[a-z-])(?P<line>[^`]*)")
 MAGIC = re.compile(r"(?<![%\w])%ci_\w+[^`]*")
 #: Where a command ends on a line of a shell, a crontab or a unit.
 AFTER = re.compile(r"\s+#|\s*(?:>>|\||&&|\"[,)])|\s{2,}")
-VARIABLES = {name: "value" for name in ("interrupted", "least", "name")}
+VARIABLES = dict.fromkeys(("interrupted", "least", "name"), "value")
 
 
 def text_of(path: Path) -> Iterator[str]:
