@@ -18,7 +18,7 @@ from ci_magics.notebook.registry import MAGICS
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-COMMAND = re.compile(r"(?:^|[\s/`(\"])ci-magics (?=[a-z-])(?P<line>[^`]*)")
+COMMAND = re.compile(r"(?:^|[\s/`(\"])ci-magics (?=[a-z])(?P<line>[^`]*)")
 MAGIC = re.compile(r"(?<![%\w])%ci_\w+[^`]*")
 #: Where a command ends on a line of a shell, a crontab or a unit.
 AFTER = re.compile(r"\s+#|\s*(?:>>|\||&&|\"[,)])|\s{2,}")
