@@ -134,7 +134,7 @@ class Bulk:
         try:
             return self._conversation.exchange(
                 _OPERATION,
-                lambda: self._post(ticket.upload_url, path),
+                lambda: self._post(ticket, path),
                 repeatable=False,
                 needs="nothing",
                 permit=permit,
@@ -146,16 +146,19 @@ class Bulk:
                 raise
             return error.tracking_id
 
-    def _post(self, url: str, path: Path) -> requests.Response:
-        """Upload a file once, with both forms of credentials that Microsoft's documentation and SDK use."""
+    def _post(self, ticket: UploadTicket, path: Path) -> requests.Response:
+        """Upload a file once, with both forms of credentials that Microsoft's documentation and SDK use.
+
+        The name contains the request id, as in the SDK: uploads under one name have been reported to disturb each other.
+        """
         headers = self._conversation.headers()
         headers["AccountId"] = headers["CustomerAccountId"]
         headers["AuthenticationToken"] = headers["Authorization"].removeprefix("Bearer ")
         with path.open("rb") as content:
             return self._conversation.session.post(
-                url,
+                ticket.upload_url,
                 headers=headers,
-                files={"file": (path.name, content)},
+                files={"file": (f"upload_{ticket.request_id}{path.suffix}", content)},
                 timeout=_UPLOAD_TIMEOUT,
                 allow_redirects=False,
                 stream=True,

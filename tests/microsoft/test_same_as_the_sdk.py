@@ -171,6 +171,7 @@ def test_bulk_upload(emulator: RunningEmulator, ours: Services, tmp_path: Path) 
     assert compared(mine[0]) == compared(other[0])
     assert compared(mine[2], RequestId="*") == compared(other[2], RequestId="*")
     assert _part(mine[1]) == _part(other[1])
+    assert f'filename="upload_{ticket.request_id}.zip"' in mine[1]["body"]
     assert {name for name in other[1]["headers"] if name not in OWN_WAYS} <= set(mine[1]["headers"])
 
 
