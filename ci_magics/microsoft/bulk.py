@@ -149,7 +149,7 @@ class Bulk:
     def _post(self, ticket: UploadTicket, path: Path) -> requests.Response:
         """Upload a file once, with both forms of credentials that Microsoft's documentation and SDK use.
 
-        The name contains the request id, as in the SDK: uploads under one name have been reported to disturb each other.
+        The name contains the request id, as in the SDK: users reported that uploads of one name disturb each other.
         """
         headers = self._conversation.headers()
         headers["AccountId"] = headers["CustomerAccountId"]

@@ -204,7 +204,9 @@ def sign_in_by_device_code(app: msal.PublicClientApplication, scope: str, show: 
         raise
 
 
-def sign_in_by_browser(app: msal.PublicClientApplication, scope: str, show: Callable[[str], None]) -> MsalTokens:
+def sign_in_by_browser(
+    app: msal.PublicClientApplication, scope: str, show: Callable[[str], None], *, choose: bool = False
+) -> MsalTokens:
     """Open this machine's browser, and wait until the user has signed in or canceled.
 
     Parameters
@@ -215,6 +217,8 @@ def sign_in_by_browser(app: msal.PublicClientApplication, scope: str, show: Call
         The scope of the tokens.
     show
         Called with the prompt, then with the URL.
+    choose
+        Whether Microsoft asks for the account, even if the browser is signed in to one: another person may sign in.
 
     Raises
     ------
@@ -227,7 +231,10 @@ def sign_in_by_browser(app: msal.PublicClientApplication, scope: str, show: Call
         with _reachable():
             answer = prompt.wait_for(
                 lambda: app.acquire_token_interactive(
-                    [scope], timeout=_BROWSER_SECONDS, auth_uri_callback=lambda uri: show(f"Or open {uri}")
+                    [scope],
+                    prompt="select_account" if choose else None,
+                    timeout=_BROWSER_SECONDS,
+                    auth_uri_callback=lambda uri: show(f"Or open {uri}"),
                 )
             )
     except OSError as error:

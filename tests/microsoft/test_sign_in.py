@@ -108,10 +108,14 @@ def test_sign_in_to_the_emulator_needs_no_person(emulator: RunningEmulator, endp
     assert form["code_verifier"]
 
 
-def test_browser_sign_in_follows_the_self_posting_page(
-    emulator: RunningEmulator, endpoints: Endpoints, app: Any, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("choose", [False, True])
+def test_browser_sign_in_follows_the_self_posting_page_and_can_ask_for_the_account(
+    emulator: RunningEmulator, endpoints: Endpoints, app: Any, monkeypatch: pytest.MonkeyPatch, choose: bool
 ) -> None:
+    opened: list[str] = []
+
     def browse(uri: str, **_options: Any) -> bool:
+        opened.append(uri)
         page = requests.get(uri, timeout=10).text
         (action,) = re.findall(r'action="([^"]+)"', page)
         form = dict(re.findall(r'name="(\w+)" value="([^"]*)"', page))
@@ -120,8 +124,9 @@ def test_browser_sign_in_follows_the_self_posting_page(
 
     monkeypatch.setattr("msal.oauth2cli.authcode._browse", browse)
     monkeypatch.setattr(signin, "_BROWSER_SECONDS", 20)
-    tokens = signin.sign_in_by_browser(app, endpoints.scope, lambda _sentence: None)
+    tokens = signin.sign_in_by_browser(app, endpoints.scope, lambda _sentence: None, choose=choose)
     assert works(emulator, tokens.token())
+    assert ("prompt=select_account" in opened[0]) is choose
 
 
 def test_refresh_token_signs_in_unattended(emulator: RunningEmulator, endpoints: Endpoints, app: Any) -> None:

@@ -93,7 +93,7 @@ def acquire(
     app = application(workspace, wanted, endpoints, show)
     tokens = None if again else _known(workspace, wanted, app, endpoints, ask=ask)
     if tokens is None:
-        tokens = _asked(app, wanted, endpoints, show, ask=ask)
+        tokens = _asked(app, wanted, endpoints, show, ask=ask, choose=again)
         note_sign_in(workspace, wanted.id, tokens.home_account_id)
     return tokens
 
@@ -304,7 +304,9 @@ def _unattended(wanted: SignInFor) -> bool:
     return wanted.flow == "env" or (wanted.flow is None and bool(os.environ.get(wanted.refresh_token)))
 
 
-def _asked(app: Any, wanted: SignInFor, endpoints: Endpoints, show: Show, *, ask: bool) -> signin.MsalTokens:
+def _asked(
+    app: Any, wanted: SignInFor, endpoints: Endpoints, show: Show, *, ask: bool, choose: bool
+) -> signin.MsalTokens:
     if _unattended(wanted):
         refresh_token = os.environ.get(wanted.refresh_token)
         if not refresh_token:
@@ -315,5 +317,5 @@ def _asked(app: Any, wanted: SignInFor, endpoints: Endpoints, show: Show, *, ask
             f"Nobody is signed in to '{wanted.name}', and nobody can be asked here.", _WAYS, code="sign_in_needed"
         )
     if wanted.flow == "browser" or (wanted.flow is None and is_local()):
-        return signin.sign_in_by_browser(app, endpoints.scope, show)
+        return signin.sign_in_by_browser(app, endpoints.scope, show, choose=choose)
     return signin.sign_in_by_device_code(app, endpoints.scope, show)

@@ -20,10 +20,20 @@ from ci_magics.workspace.models import StepRecord
 from ci_magics.workspace.statuses import SENT
 
 _ACTIONS: dict[str, Action] = {"Add": "Add", "Remove": "Remove", "Replace": "Replace"}
-AT_A_TIME = 4
 _OPERATION = "ApplyCustomerListUserData"
 
 _Calls = dict[Future[Applied], StepRecord]
+
+
+def calls_at_a_time(environment: str) -> int:
+    """Return how many calls are sent at the same time; Microsoft asks for a single thread in its sandbox.
+
+    Parameters
+    ----------
+    environment
+        Where the calls go.
+    """
+    return 1 if environment == "sandbox" else 4
 
 
 def send_calls(journal: Journal, services: Services, report: Reporter) -> None:
@@ -46,14 +56,16 @@ def send_calls(journal: Journal, services: Services, report: Reporter) -> None:
         The first error. Every answer received before it is recorded.
     """
     open_steps = journal.open_steps(APPLY)
-    with ThreadPoolExecutor(AT_A_TIME) as pool:
+    at_a_time = calls_at_a_time(journal.push.environment)
+    with ThreadPoolExecutor(at_a_time) as pool:
         for action in ("Add", "Remove"):
             steps = [step for step in open_steps if step.action == action]
-            _send_in_parallel(pool, journal, services, steps, report)
+            _send_in_parallel(pool, at_a_time, journal, services, steps, report)
 
 
 def _send_in_parallel(
     pool: ThreadPoolExecutor,
+    at_a_time: int,
     journal: Journal,
     services: Services,
     steps: list[StepRecord],
@@ -65,7 +77,7 @@ def _send_in_parallel(
     errors: list[CiError] = []
     try:
         while True:
-            while not errors and len(running) < AT_A_TIME and (step := next(waiting, None)) is not None:
+            while not errors and len(running) < at_a_time and (step := next(waiting, None)) is not None:
                 sent = journal.sending(step)
                 # `permission` gets the step as it was before `sending`: it restores that if the call isn't sent.
                 running[pool.submit(_call, journal, services, sent, journal.permission(step))] = sent

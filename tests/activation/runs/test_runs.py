@@ -10,6 +10,7 @@ from contoso import calls, connect, export, fail, foreign_list, hashes, planned,
 import ci_magics as ci
 from ci_magics.activation.retention import forget_old
 from ci_magics.activation.runs.resume import load_run
+from ci_magics.activation.runs.send import calls_at_a_time
 from ci_magics.errors import ArgumentError, CiError, ExportRefusedError, OutcomeUnknownError
 
 if TYPE_CHECKING:
@@ -207,3 +208,8 @@ def test_status_says_how_to_resume_a_run(emulator: RunningEmulator) -> None:
     resumed(record.name)
     assert "not finished" not in repr(ci.status())
     assert record.name in ci.status()._repr_html_()
+
+
+@pytest.mark.parametrize(("environment", "calls"), [("sandbox", 1), ("production", 4), ("emulator", 4)])
+def test_sandbox_gets_one_call_at_a_time(environment: str, calls: int) -> None:
+    assert calls_at_a_time(environment) == calls
