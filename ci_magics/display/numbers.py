@@ -7,7 +7,15 @@ from dataclasses import dataclass
 
 DASH = "\u2013"
 
-_PLURALS = {"person": "people", "is": "are", "was": "were", "has": "have", "holds": "hold"}
+_PLURALS = {
+    "person": "people",
+    "is": "are",
+    "was": "were",
+    "has": "have",
+    "holds": "hold",
+    "makes": "make",
+    "takes": "take",
+}
 _LEAST_SHARE = 0.0005
 #: Characters that XML rejects, and marks that change the direction of the text after them.
 _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\u202a-\u202e\u2066-\u2069]")

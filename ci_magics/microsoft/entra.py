@@ -92,7 +92,7 @@ class EntraSession:
         except requests.RequestException as error:
             raise not_answered(error, is_emulator=self._is_emulator) from None
         status = response.status_code
-        if text is None or not _is_json_object(text) or 300 <= status < 400 or status >= 500:
+        if text is None or not _is_json_object(text) or (status != 200 and not 400 <= status < 500):
             raise not_answered(requests.HTTPError(response=response))
         return _EntraAnswer(response.status_code, text.decode(), response.headers)
 

@@ -182,15 +182,16 @@ class _Following(_Asking):
         url = request.url or ""
         parts = urlsplit(url)
         request.headers.setdefault("Host", parts.netloc)
-        for tries_left in reversed(range(_TRIES_TO_REACH)):
+        tries_left = _TRIES_TO_REACH
+        while True:
             request.url = self._locate() + url.removeprefix(f"{parts.scheme}://{parts.netloc}")
             try:
                 return super().send(request, *args, **kwargs)
             except requests.ConnectionError as error:
+                tries_left -= 1
                 if not tries_left or not (request.method == "GET" or _was_refused(error)):
                     raise
                 threading.Event().wait(_UNTIL_IT_HAS_ENDED)
-        raise AssertionError
 
 
 def _was_refused(error: requests.ConnectionError) -> bool:

@@ -32,6 +32,8 @@ _PLURAL = re.compile(
         (3, "address", "", "3 addresses"),
         (1, "unfinished run", "", "1 unfinished run"),
         (2, "column name", "holds", "2 column names hold"),
+        (3, "hash", "makes", "3 hashes make"),
+        (2, "member", "takes", "2 members take"),
     ],
 )
 def test_count_agrees_with_its_noun_and_verb(number: int, word: str, verb: str, said: str) -> None:

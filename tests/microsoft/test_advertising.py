@@ -5,13 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from fakes import FakeTokens, JumpingClock
+from stub_server import Reply, stub_server
 
 from ci_magics.errors import OutcomeUnknownError, ServiceError
+from ci_magics.microsoft.advertising import Advertising
+from ci_magics.microsoft.endpoints import endpoints_of
 from ci_magics.microsoft.faults import Fault
-from ci_magics.microsoft.http import Answer
+from ci_magics.microsoft.http import Answer, Conversation
+from ci_magics.microsoft.services import advertising_service
 
 APPLY = "ApplyCustomerListUserData"
 HASHES = [f"{number:064x}" for number in range(4)]
+
+
+def advertising_at(address: str) -> Advertising:
+    service = advertising_service(
+        endpoints_of("emulator", address), customer_id="222", account_id="111", developer_token="token"
+    )
+    return Advertising(Conversation(service, FakeTokens(iter(["token"])), clock=JumpingClock()))
 
 
 def apply(client: Any, identity: str, action: str = "Add", hashes: list[str] | None = None) -> Any:
@@ -94,6 +106,23 @@ def test_new_list_without_an_id_leaves_the_outcome_unknown(client: Any) -> None:
     client.fault("AddAudiences", ("partial", {"shape": "object"}))
     with pytest.raises(OutcomeUnknownError):
         client.new_list("Another")
+
+
+@pytest.mark.parametrize("ids", [None, [], ["1", "2"], [None], ["none"], "800000000001"])
+def test_new_list_with_an_unusable_id_leaves_the_outcome_unknown(ids: Any) -> None:
+    with stub_server(Reply({"AudienceIds": ids, "PartialErrors": []})) as stub, pytest.raises(OutcomeUnknownError):
+        advertising_at(stub.address).add_audience(
+            "A list", description="", scope="Account", parent_id="111", membership_days=-1
+        )
+    assert len(stub.paths) == 1  # a second call could create a second list
+
+
+def test_more_than_a_hundred_accounts_are_requested_in_pages() -> None:
+    accounts = [{"Id": str(number), "Name": f"Account {number}"} for number in range(103)]
+    with stub_server(Reply({"Accounts": accounts[:100]}), Reply({"Accounts": accounts[100:]})) as stub:
+        found = advertising_at(stub.address).search_accounts("1")
+    assert [each.id for each in found] == [each["Id"] for each in accounts]
+    assert [body["PageInfo"]["Index"] for body in stub.bodies] == [0, 1]
 
 
 def test_large_ids_stay_exact(client: Any) -> None:

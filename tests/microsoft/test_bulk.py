@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ci_magics.errors import ConnectionSetupError, OutcomeUnknownError, ServiceError, SignInError
-from ci_magics.microsoft.bulk import UploadStatus
+from ci_magics.microsoft.bulk import UploadStatus, failed_upload
 from ci_magics.microsoft.http import Answer
 from ci_magics.microsoft.result_file import RowError
 from ci_magics.microsoft.upload_file import write_upload_file
@@ -210,3 +210,11 @@ def test_oversized_result_leaves_the_outcome_unknown(client: Any, upload: Any, m
     monkeypatch.setattr("ci_magics.microsoft.bulk.MAX_RESULT_BYTES", 10)
     with pytest.raises(OutcomeUnknownError):
         list(client.bulk.errors(request_id, status))
+
+
+def test_upload_refused_as_a_whole_says_why(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = {"RequestStatus": "Failed", "Errors": [{"Code": 3227, "ErrorCode": "BulkUploadThrottled", "Message": "x"}]}
+    monkeypatch.setattr(client.conversation, "call", lambda *_args, **_options: Answer(body, "t-1"))
+    error = failed_upload(client.bulk.status("1"))
+    assert isinstance(error, ServiceError)
+    assert (error.code, error.tracking_id) == (3227, "t-1")

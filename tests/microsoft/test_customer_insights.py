@@ -3,10 +3,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from fakes import FakeTokens, JumpingClock
 from insights_client import InsightsClient, insights_client
+from stub_server import Reply, stub_server
 
-from ci_magics.errors import ServiceError, SignInError
+from ci_magics.errors import NotFoundError, ServiceError, SignInError
+from ci_magics.microsoft.customer_insights import CustomerInsights
+from ci_magics.microsoft.http import Conversation
+from ci_magics.microsoft.insights_endpoints import insights_endpoints
+from ci_magics.microsoft.insights_values import segment_of
 from ci_magics.microsoft.paging import Page
+from ci_magics.microsoft.partitions import Partition, PartitionStream, partitions, read_partition
+from ci_magics.microsoft.services import insights_service
 
 if TYPE_CHECKING:
     from conftest import RunningEmulator
@@ -18,6 +26,12 @@ SEGMENT = "Male_under_40"
 @pytest.fixture
 def client(emulator: RunningEmulator) -> InsightsClient:
     return insights_client(emulator)
+
+
+def insights_at(address: str) -> CustomerInsights:
+    place = insights_endpoints("emulator", address)
+    given = FakeTokens(iter(["token"]))
+    return CustomerInsights(Conversation(insights_service(place, "key"), given, clock=JumpingClock()), place)
 
 
 def members(client: InsightsClient, start: str | None = None) -> list[Page]:
@@ -181,3 +195,90 @@ def test_advertising_token_is_not_accepted(emulator: RunningEmulator) -> None:
     stranger = insights_client(emulator, *[emulator.access_token] * 3)
     with pytest.raises(SignInError, match="does not accept this sign-in"):
         stranger.insights.instances()
+
+
+def test_unknown_table_is_not_found(client: InsightsClient) -> None:
+    with pytest.raises(NotFoundError, match="does not know what was asked for"):
+        client.insights.entity(client.instance, "Nothing")
+
+
+def test_refused_table_is_not_taken_for_a_missing_one() -> None:
+    with stub_server(Reply({"code": "BadRequest", "message": "x"}, 400)) as stub, pytest.raises(ServiceError) as caught:
+        insights_at(stub.address).entity("1", "Customer")
+    assert not isinstance(caught.value, NotFoundError)
+    assert caught.value.code == "HTTP 400"
+
+
+@pytest.mark.parametrize("body", [[], "text", 5])
+def test_undocumented_table_is_a_service_error(body: Any) -> None:
+    with stub_server(Reply(body)) as stub, pytest.raises(ServiceError) as caught:
+        insights_at(stub.address).entity("1", "Customer")
+    assert caught.value.code == "not_understood"
+
+
+@pytest.mark.parametrize("body", [{"value": {}}, {"value": "text"}, {}, 5, [5], [{"id": "1"}, None]])
+def test_undocumented_list_of_environments_is_a_service_error(body: Any) -> None:
+    with stub_server(Reply(body)) as stub, pytest.raises(ServiceError) as caught:
+        insights_at(stub.address).instances()
+    assert caught.value.code == "not_understood"
+
+
+@pytest.mark.parametrize("body", [{}, [], {"value": None}, {"value": [None]}, {"value": [{"EMail": "x"}]}])
+def test_page_without_customer_ids_is_refused(body: Any) -> None:
+    with stub_server(Reply(body)) as stub, pytest.raises(ServiceError) as caught:
+        list(insights_at(stub.address).members("1", SEGMENT, COLUMNS))
+    assert caught.value.code == "no_page"
+
+
+def test_profile_type_that_a_segment_names_comes_before_that_of_its_rules() -> None:
+    rules = {"projectedAttributes": [{"entityName": "Customer"}]}
+    assert segment_of({"name": "A", "segmentQueryExpression": rules}).profile_type == "Customer"
+    named = segment_of({"name": "A", "segmentQueryExpression": rules, "profileType": "ContactProfile"})
+    assert named.profile_type == "ContactProfile"
+
+
+@pytest.mark.parametrize("body", [{}, [], {"httpRequests": {}}, {"httpRequests": [{}]}, {"httpRequests": ["file"]}])
+def test_table_without_files_suggests_reading_its_pages(body: Any) -> None:
+    with stub_server(Reply(body)) as stub, pytest.raises(ServiceError) as caught:
+        partitions(insights_at(stub.address), "1", "Customer")
+    assert caught.value.code == "no_partitions"
+
+
+@pytest.mark.parametrize("url", ["https://files.example.com/a.csv", "file:///etc/passwd", "a.csv"])
+def test_file_outside_of_the_storage_is_refused(url: str) -> None:
+    with stub_server(Reply({"httpRequests": [{"uri": url}]})) as stub, pytest.raises(ServiceError) as caught:
+        partitions(insights_at(stub.address), "1", "Customer")
+    assert caught.value.code == "foreign_link"
+    assert len(stub.paths) == 1
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x-ms-version": "2019", "x-empty": None},
+        [{"key": "x-ms-version", "value": "2019"}, {"key": "x-empty", "value": None}, None],
+        [{"name": "x-ms-version", "value": "2019"}, {"value": "nameless"}],
+    ],
+)
+def test_file_is_requested_with_the_given_headers(headers: Any) -> None:
+    def choose(path: str) -> Reply:
+        files = [{"uri": f"{stub.address}/a.csv", "headers": headers}]
+        return Reply(b"a,b") if path == "/a.csv" else Reply({"httpRequests": files})
+
+    with stub_server(choose=choose) as stub:
+        insights = insights_at(stub.address)
+        (partition,) = partitions(insights, "1", "Customer")
+        assert read_partition(insights, partition, PartitionStream.read) == b"a,b"
+    assert stub.headers[1]["x-ms-version"] == "2019"
+    assert not {"x-empty", "Authorization"} & set(stub.headers[1])
+
+
+def test_file_that_cannot_be_parsed_is_not_fetched_again() -> None:
+    def parse(_stream: PartitionStream) -> None:
+        raise ValueError("no CSV")
+
+    with stub_server(Reply(b"a,b")) as stub:
+        partition = Partition(0, f"{stub.address}/a.csv", {})
+        with pytest.raises(ValueError, match="no CSV"):
+            read_partition(insights_at(stub.address), partition, parse)
+    assert len(stub.paths) == 1

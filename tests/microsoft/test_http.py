@@ -9,6 +9,8 @@ import pytest
 
 from ci_magics.errors import CiError, OutcomeUnknownError, ServiceError, SignInError, UnreachableError
 from ci_magics.microsoft.answers import MAX_ERROR_BYTES, MAX_JSON_BYTES
+from ci_magics.microsoft.endpoints import endpoints_of
+from ci_magics.microsoft.http import emulator_adapter
 
 HASH = "f25ad364d33972379a7a4f4df33db142205f5c40eb19cfdb2fc5aaf117e10101"
 APPLY = "ApplyCustomerListUserData"
@@ -197,6 +199,15 @@ def test_closed_port_is_unreachable(client: Any) -> None:
         client.conversation.call("AddAudiences", "POST", nobody, {}, repeatable=False)
     assert (type(caught.value), caught.value.code) == (UnreachableError, "connection_refused")
     assert client.clock.waits == [1.0, 2.0, 4.0, 8.0]
+
+
+def test_request_that_may_have_reached_the_emulator_is_not_sent_to_its_next_process(client: Any, emulator: Any) -> None:
+    endpoints = endpoints_of("emulator", emulator.base_url, lambda: emulator.base_url)
+    client.conversation.session.mount("http://", emulator_adapter(endpoints))
+    client.fault("AddAudiences", "lost_reply")
+    with pytest.raises(OutcomeUnknownError):
+        client.new_list()
+    assert client.count("AddAudiences") == 1
 
 
 def test_netrc_file_does_not_replace_the_token(client: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:

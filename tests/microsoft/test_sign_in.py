@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+from stub_server import Reply, stub_server
 
 from ci_magics.errors import SignInError
 from ci_magics.microsoft import signin
 from ci_magics.microsoft.endpoints import Endpoints, endpoints_of
+from ci_magics.microsoft.entra import EntraSession
 from ci_magics.microsoft.token_cache import open_cache
 
 if TYPE_CHECKING:
@@ -214,6 +216,8 @@ def test_signing_out_removes_the_tokens_from_this_machine(
     (person,) = signin.signed_in(app)
     assert person.home_account_id == tokens.home_account_id
     assert person.username not in repr(person)
+    signin.sign_out(app, "somebody.else")
+    assert signin.signed_in(app) == [person]
     signin.sign_out(app, person.home_account_id)
     assert signin.signed_in(app) == []
 
@@ -264,6 +268,39 @@ def test_unknown_tenant_is_reported(emulator: RunningEmulator, endpoints: Endpoi
     with pytest.raises(SignInError, match="does not know the tenant") as caught:
         signin.sign_in_to_emulator(application(endpoints), endpoints)
     assert caught.value.code == "unknown_tenant"
+
+
+@pytest.mark.parametrize("status", [202, 204, 304, 500])
+def test_unexpected_status_of_the_sign_in_is_reported(status: int) -> None:
+    with stub_server(Reply({"token_endpoint": "x"}, status)) as stub, pytest.raises(SignInError) as caught:
+        application(endpoints_of("emulator", stub.address)).initiate_auth_code_flow(["scope"])
+    assert caught.value.code == "sign_in_unreachable"
+
+
+def test_refusal_of_the_sign_in_is_an_error_for_msal() -> None:
+    with stub_server(Reply({}), Reply({"error": "invalid_request"}, 400)) as stub:
+        session = EntraSession(endpoints_of("emulator", stub.address))
+        session.get(stub.address).raise_for_status()
+        with pytest.raises(requests.HTTPError, match="status 400"):
+            session.get(stub.address).raise_for_status()
+
+
+def test_response_to_another_sign_in_is_refused(
+    endpoints: Endpoints, app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fields = signin.hidden_fields
+    monkeypatch.setattr(signin, "hidden_fields", lambda page: {**fields(page), "state": "of another window"})
+    with pytest.raises(SignInError, match="does not belong to this sign-in"):
+        signin.sign_in_to_emulator(app, endpoints)
+
+
+def test_sign_in_that_names_nobody_is_refused(
+    emulator: RunningEmulator, endpoints: Endpoints, app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "get_accounts", list)
+    with pytest.raises(SignInError) as caught:
+        signin.sign_in_by_refresh_token(app, endpoints.scope, emulator.refresh_token)
+    assert caught.value.code == "sign_in_without_account"
 
 
 def test_no_output_contains_a_token(

@@ -18,7 +18,7 @@ import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ci_magics.errors import UnreachableError
 from ci_magics.microsoft.answers import Received, receive
@@ -72,6 +72,7 @@ class Certificates:
         key: ec.EllipticCurvePrivateKey | None = None,
         is_authority: bool = False,
         signed_by_itself: bool = False,
+        usage: x509.ObjectIdentifier = ExtendedKeyUsageOID.SERVER_AUTH,
     ) -> Path:
         key = key or ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -87,6 +88,7 @@ class Certificates:
             .not_valid_after(end)
             .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
+            .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
             .sign(key if signed_by_itself else self.key, hashes.SHA256())
         )
         path = self.folder / f"{file}.pem"
@@ -192,12 +194,23 @@ def test_ca_bundle_of_another_authority_is_reported(
     assert cause.next_step.startswith("The file that REQUESTS_CA_BUNDLE names does not hold the authority")
 
 
+def test_untrusted_certificate_reports_a_missing_file_of_authorities(
+    certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/company.pem")
+    with serving(OK, certificates.write("server")) as port:
+        cause = cause_for(f"https://localhost:{port}")
+    assert cause.code == "certificate_untrusted"
+    assert cause.next_step.startswith("SSL_CERT_FILE names a file that does not exist")
+
+
 @pytest.mark.parametrize(
     ("code", "options"),
     [
         ("certificate_expired", {"end": NOW - DAY, "start": NOW - 2 * DAY}),
         ("certificate_not_yet_valid", {"start": NOW + DAY, "end": NOW + 2 * DAY}),
         ("certificate_of_another", {"name": "elsewhere.example.com"}),
+        ("certificate_refused", {"usage": ExtendedKeyUsageOID.CLIENT_AUTH}),
     ],
 )
 def test_refused_certificate_says_why(
@@ -333,3 +346,11 @@ def test_response_of_an_intermediary_is_not_attributed_to_microsoft() -> None:
     theirs = Received(403, {}, None, None, {})
     assert answered_by_another("Microsoft Advertising", "GetUser", theirs) is None
     assert answered_by_another("Microsoft Advertising", "GetUser", Received(403, None, "T-1", None)) is None
+
+
+@pytest.mark.parametrize(("status", "is_foreign"), [(401, False), (429, False), (403, True), (500, False)])
+def test_only_a_refusal_that_microsoft_would_explain_is_attributed_to_the_network(
+    status: int, is_foreign: bool
+) -> None:
+    answer = Received(status, None, None, None)
+    assert (answered_by_another("Microsoft Advertising", "GetUser", answer) is not None) == is_foreign

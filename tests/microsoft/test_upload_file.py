@@ -98,3 +98,9 @@ def test_sandbox_accepts_twenty_thousand_rows() -> None:
 )
 def test_client_id_is_a_position_or_none(client_id: str, position: int | None) -> None:
     assert item_position(client_id) == position
+
+
+def test_file_above_microsofts_limit_is_not_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ci_magics.microsoft.upload_file.MAX_FILE_BYTES", 100)
+    with pytest.raises(ValueError, match="40 hashes make a file above 100 bytes"):
+        write(random_hashes(40), tmp_path / "f.zip")
