@@ -42,7 +42,7 @@ class Placeholder:
 Single: TypeAlias = str | int | float | Placeholder
 Value: TypeAlias = Single | tuple[Single, ...]
 
-#: Words that stand for a value of the reader's.
+#: Placeholders for a value that the reader knows.
 COLUMN, CONNECTION, FILE, FRAME, NAME, SEGMENT, USER = map(
     Placeholder, ("COLUMN", "CONNECTION", "FILE", "FRAME", "NAME", "SEGMENT", "USER")
 )
@@ -196,7 +196,7 @@ class Advice:
     Parameters
     ----------
     parts
-        What is put together without a separator.
+        The parts, which are joined without a separator.
     """
 
     parts: tuple[str | Do | Opt, ...] = ()
@@ -242,7 +242,7 @@ def advise(*parts: str | Do | Opt | Advice) -> Advice:
     Parameters
     ----------
     parts
-        Texts, operations and options, put together without a separator.
+        Texts, operations and options, joined without a separator.
     """
     return Advice(tuple(flat for each in parts for flat in (each.parts if isinstance(each, Advice) else (each,))))
 
@@ -255,7 +255,7 @@ def joined(texts: Iterable[str | Advice], separator: str = " ") -> Advice:
     texts
         The pieces.
     separator
-        What stands between two.
+        The text between two pieces.
     """
     parts: list[str | Advice] = []
     for each in texts:
@@ -359,7 +359,7 @@ def _in_python(value: Value) -> str:
 
 
 def _in_line(value: Single, *, in_notebook: bool, whole: bool = False) -> str:
-    """Return a value as a word of a line. Names of things (`whole`) are quoted in a magic even if they need not be."""
+    """Return a value as a word of a line. Names (`whole`) are always quoted in a magic."""
     if isinstance(value, Placeholder):
         return value.word
     if not isinstance(value, str):

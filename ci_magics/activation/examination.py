@@ -145,7 +145,7 @@ def _writable(workspace: Workspace) -> Finding:
         return Finding("workspace", BAD, f"Its folder cannot be written to: {why}.", str(remedy))
     mode = workspace.folder.stat().st_mode & 0o077
     if os.name == "posix" and mode:
-        return Finding("workspace", LOOK, "Others on this machine can look into its folder.", "chmod 700 on it.")
+        return Finding("workspace", LOOK, "Other users of this machine can read its folder.", "chmod 700 on it.")
     connections, segments = len(workspace.connections), len(workspace.segments)
     counts = f"{pluralize(connections, 'connection')}, {pluralize(segments, 'segment')}"
     return Finding("workspace", GOOD, f"Readable and writable: {counts}.")
@@ -178,13 +178,13 @@ def _scheduler(workspace: Workspace) -> Iterator[Finding]:
     if state.warning:
         yield Finding("scheduler", LOOK, f"{state.warning.partition('. ')[0]}.", state.warning.partition(". ")[2])
     else:
-        yield Finding("scheduler", GOOD, f"It runs, for {pluralize(len(scheduled), 'scheduled export')}.")
+        yield Finding("scheduler", GOOD, f"Running, for {pluralize(len(scheduled), 'scheduled export')}.")
 
 
 def _of_connections(workspace: Workspace) -> Iterator[Finding]:
     connections = list(workspace.connections)
     if not connections:
-        yield Finding("connections", LOOK, "There is none yet.", f"Make one: {Do('connect', NAME)}.")
+        yield Finding("connections", LOOK, "There are none yet.", f"Make one: {Do('connect', NAME)}.")
     for connection in connections:
         yield _signed_in(workspace, connection)
         yield _consents(connection)
@@ -204,8 +204,8 @@ def _signed_in(workspace: Workspace, connection: Connection) -> Finding:
     if os.environ.get("CI_MAGICS_REFRESH_TOKEN"):
         return Finding(check, GOOD, "By CI_MAGICS_REFRESH_TOKEN, for unattended runs too.")
     if noted_sign_in(workspace, connection.id) is None:
-        return Finding(check, LOOK, "Nobody is signed in.", f"{Do('connections.sign_in', connection.name)} signs in.")
-    return Finding(check, GOOD, "Somebody is; the next request shows whether Microsoft still takes it.")
+        return Finding(check, LOOK, "Not signed in.", f"{Do('connections.sign_in', connection.name)} signs in.")
+    return Finding(check, GOOD, "Signed in; the next request shows whether Microsoft still accepts it.")
 
 
 def _consents(connection: Connection) -> Finding:
@@ -221,7 +221,7 @@ def _consents(connection: Connection) -> Finding:
 def _emulator(workspace: Workspace) -> Finding:
     named = os.environ.get(ADDRESS_VARIABLE)
     if named:
-        return Finding("emulator", GOOD, f"{ADDRESS_VARIABLE} names it: {named}.")
+        return Finding("emulator", GOOD, f"{ADDRESS_VARIABLE} is set to {named}.")
     try:
         running = workspace_emulator(workspace.emulator_folder)
     except CiError as error:
@@ -256,4 +256,4 @@ def _clock(connection: Connection, answers: Sequence[Answer]) -> Iterator[Findin
         direction = "ahead" if ahead > 0 else "behind"
         yield Finding(check, BAD, f"This machine is {abs(ahead):.0f} s {direction}.", "Set the clock by NTP.")
     else:
-        yield Finding(check, GOOD, "Right, within five minutes.")
+        yield Finding(check, GOOD, "Correct to within five minutes.")

@@ -78,7 +78,7 @@ class Purged:
 @operation(Verb.PURGE, example="--dry-run")
 def purge(
     *,
-    dry_run: Annotated[bool, Option("only say what would be removed")] = False,
+    dry_run: Annotated[bool, Option("only show what would be removed")] = False,
     now: datetime | None = None,
     workspace: WorkspaceLike | None = None,
 ) -> Purged:
