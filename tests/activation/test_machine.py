@@ -201,3 +201,10 @@ def test_wrong_clock_is_detected_by_the_date_of_the_service(
     contoso.connect()
     monkeypatch.setattr("ci_magics.microsoft.reach.present", lambda: present() + timedelta(seconds=ahead))
     assert state("clock against emulator", Machine()) == expected
+
+
+def test_free_files_are_unknown_where_the_system_does_not_count_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "statvfs")
+    assert Machine().free_files(tmp_path) is None

@@ -84,6 +84,21 @@ def test_emptying_removes_all_members_including_foreign_ones(
     assert lists().names() == ["All", "Theirs"]
 
 
+@pytest.mark.parametrize(("fault", "code"), [("status_Failed", 1011), ("list_error", 8000)])
+def test_list_that_was_not_emptied_is_not_reported_as_empty(
+    filled: AudienceList, workspace: Workspace, emulator: RunningEmulator, fault: str, code: int
+) -> None:
+    contoso.fail(emulator, "UploadFile", fault, code=code)
+    with pytest.raises(ServiceError) as refused:
+        filled.empty("All", confirm="All")
+    assert refused.value.code == code
+    assert len(emulator.members("All")) == 3
+    filled.empty("All", confirm="All")
+    assert emulator.members("All") == set()
+    [record] = workspace.audiences
+    assert record.members == 0
+
+
 @pytest.mark.usefixtures("filled")
 def test_next_export_fills_an_emptied_list_again(workspace: Workspace, emulator: RunningEmulator) -> None:
     lists().empty("All", confirm="All")

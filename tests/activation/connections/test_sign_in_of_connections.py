@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from ci_magics.activation.connections import sign_in
 from ci_magics.activation.connections.sign_in import SignInFor, acquire, noted_sign_in
 from ci_magics.errors import SignInError
+from ci_magics.microsoft import signin
 from ci_magics.microsoft.endpoints import Endpoints, endpoints_of
 
 if TYPE_CHECKING:
@@ -168,3 +170,70 @@ def test_two_services_are_signed_in_to_independently(
     second = acquire(workspace, SignInFor("i1", "Insights", flow="device"), sandbox, entering)
     tokens: set[Any] = {first.token(), second.token()}
     assert len(tokens) == 2
+
+
+@pytest.fixture
+def elsewhere(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> Endpoints:
+    """Return the endpoints of production, which the emulator serves."""
+    monkeypatch.setenv("CI_MAGICS_CLIENT_ID", signin.EMULATOR_CLIENT_ID)
+    return replace(endpoints, environment="production")
+
+
+@pytest.mark.parametrize("flow", ["env", None])
+def test_refresh_token_of_the_environment_signs_in_without_a_person(
+    workspace: Workspace,
+    elsewhere: Endpoints,
+    emulator: RunningEmulator,
+    monkeypatch: pytest.MonkeyPatch,
+    flow: str | None,
+) -> None:
+    monkeypatch.setenv("CI_MAGICS_REFRESH_TOKEN", emulator.refresh_token)
+    wanted = SignInFor("c1", "Contoso EU", flow=flow)
+    assert acquire(workspace, wanted, elsewhere, silent, ask=False).username == "analyst"
+    assert noted_sign_in(workspace, "c1") is not None
+
+
+def test_missing_refresh_token_is_reported_with_its_variable(
+    workspace: Workspace, elsewhere: Endpoints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CI_MAGICS_REFRESH_TOKEN", raising=False)
+    with pytest.raises(SignInError, match="CI_MAGICS_REFRESH_TOKEN is not set") as caught:
+        acquire(workspace, SignInFor("c1", "Contoso EU", flow="env"), elsewhere, silent)
+    assert caught.value.code == "no_refresh_token"
+
+
+@pytest.mark.parametrize(
+    ("flow", "local", "browser"), [("browser", False, True), (None, True, True), (None, False, False)]
+)
+def test_browser_signs_in_if_it_is_visible_or_chosen(
+    workspace: Workspace,
+    elsewhere: Endpoints,
+    entering: Entering,
+    monkeypatch: pytest.MonkeyPatch,
+    flow: str | None,
+    local: bool,
+    browser: bool,
+) -> None:
+    opened: list[str] = []
+
+    def browse(app: Any, scope: str, show: Entering, **_options: Any) -> Any:
+        opened.append(scope)
+        return signin.sign_in_by_device_code(app, scope, show)
+
+    monkeypatch.delenv("CI_MAGICS_REFRESH_TOKEN", raising=False)
+    monkeypatch.setattr(sign_in, "is_local", lambda: local)
+    monkeypatch.setattr(signin, "sign_in_by_browser", browse)
+    assert acquire(workspace, SignInFor("c1", "Contoso EU", flow=flow), elsewhere, entering).token()
+    assert bool(opened) == browser
+
+
+def test_several_accounts_are_not_guessed_between_if_nobody_can_be_asked(
+    workspace: Workspace, endpoints: Endpoints, entering: Entering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acquire(workspace, DEVICE, endpoints, entering)
+    accounts = signin.signed_in
+    monkeypatch.setattr(signin, "signed_in", lambda app: accounts(app) * 2)
+    other = SignInFor("c2", "Contoso US", flow="device")
+    with pytest.raises(SignInError, match="2 accounts are signed in, and none was chosen for 'Contoso US'") as caught:
+        acquire(workspace, other, endpoints, silent, ask=False)
+    assert caught.value.code == "several_accounts"

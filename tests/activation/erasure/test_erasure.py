@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import contoso
@@ -108,6 +109,37 @@ def test_nothing_stored_is_deleted_while_an_audience_may_contain_the_person(
     again = forget(key="k-jane", show=quietly)
     assert again.erased
     assert BASIC not in emulator.members("All")
+
+
+@pytest.mark.usefixtures("sent")
+def test_person_is_erased_although_an_audience_no_longer_exists(
+    workspace: Workspace, emulator: RunningEmulator
+) -> None:
+    [record] = [each for each in workspace.audiences if each.name == "All"]
+    path = "/CampaignManagement/v13/Audiences"
+    assert emulator.call("DELETE", path, {"AudienceIds": [record.audience_id]}).ok
+    forgotten = forget(key="k-jane", show=quietly)
+    assert forgotten.erased
+    assert "it no longer exists" in repr(forgotten)
+    assert not {each.hex() for each in _hashes(workspace, record)} & {BASIC, ENHANCED}
+
+
+@pytest.mark.usefixtures("sent")
+def test_hash_that_microsoft_refuses_to_remove_stops_the_erasure(emulator: RunningEmulator) -> None:
+    contoso.fail(emulator, APPLY, *["partial"] * 3, code=8004)
+    assert not forget(key="k-jane", show=quietly).erased
+    assert BASIC in emulator.members("All")
+    assert forget(key="k-jane", show=quietly).erased
+    assert BASIC not in emulator.members("All")
+
+
+@pytest.mark.usefixtures("sent")
+def test_audience_of_an_account_without_a_connection_stops_the_erasure(workspace: Workspace) -> None:
+    connection = workspace.connections[contoso.NAME]
+    workspace.connections.put(replace(connection, account_id="112"))
+    forgotten = forget(key="k-jane", show=quietly)
+    assert not forgotten.erased
+    assert "There is no longer a connection to its account" in repr(forgotten)
 
 
 @pytest.mark.usefixtures("sent")

@@ -146,3 +146,15 @@ def test_environment_is_left_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "EST5EDT")
     assert make_schedule(at=["06:00"]).time_zone == "EST5EDT"
     assert os.environ["TZ"] == "EST5EDT"
+
+
+def test_machine_without_a_named_zone_leaves_the_environment_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> str:
+        raise ValueError("the configuration names two zones")
+
+    monkeypatch.setenv("TZ", "localtime")
+    monkeypatch.setattr(time_zones, "get_localzone_name", fail)
+    monkeypatch.setattr(time_zones, "LOCAL_FILE", Path(DATABASE) / "Europe/Berlin")
+    assert hours(local_time_zone(os.environ)) == (1, 2)
+    assert hours(chosen_zone("localtime")) == (1, 2)
+    assert os.environ["TZ"] == "localtime"

@@ -3,6 +3,7 @@ from __future__ import annotations
 import email
 import json
 import os
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.message import Message
@@ -298,3 +299,53 @@ def test_command_says_how_to_set_up_a_channel(workspace: Workspace, capsys: pyte
     assert workspace
     assert main(["notifications"]) == 0
     assert "nobody: set CI_MAGICS_WEBHOOK" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410])
+def test_withdrawn_webhook_asks_for_a_new_address(webhook: Webhook, status: int) -> None:
+    webhook.status = status
+    with pytest.raises(NoticeError, match="set CI_MAGICS_WEBHOOK to a new one") as refused:
+        call_webhook(NEWS)
+    assert refused.value.code == f"HTTP {status}"
+    assert len(webhook.paths) == 1
+
+
+def test_webhook_on_localhost_needs_no_encryption(webhook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CI_MAGICS_WEBHOOK", webhook.address.replace("127.0.0.1", "localhost"))
+    call_webhook(NEWS)
+    assert len(webhook.notices) == 1
+
+
+@pytest.mark.parametrize("missing", ["CI_MAGICS_MAIL_FROM", "CI_MAGICS_MAIL_TO"])
+def test_mail_needs_a_sender_and_recipients(mailbox: Mailbox, missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(missing)
+    with pytest.raises(NoticeError) as refused:
+        send_mail(NEWS)
+    assert refused.value.code == "no_recipient"
+    assert mailbox.mails == []
+
+
+def test_unreachable_mail_server_names_the_variable(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    monkeypatch.setenv("CI_MAGICS_SMTP", f"smtp://127.0.0.1:{port}")
+    with pytest.raises(NoticeError, match="Check CI_MAGICS_SMTP") as refused:
+        send_mail(NEWS)
+    assert refused.value.code == "connection_refused"
+    assert mailbox.mails == []
+
+
+def test_mail_is_not_sent_unencrypted_to_an_smtps_address(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = os.environ["CI_MAGICS_SMTP"].removeprefix("smtp://")
+    monkeypatch.setenv("CI_MAGICS_SMTP", f"smtps://{host}")
+    with pytest.raises(NoticeError) as refused:
+        send_mail(NEWS)
+    assert refused.value.code == "not_encrypted"
+    assert mailbox.mails == []
+
+
+def test_mail_to_another_machine_is_encrypted(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ci_magics.activation.notifications.delivery._is_here", lambda _host: False)
+    with pytest.raises(NoticeError):  # this server offers no STARTTLS
+        send_mail(NEWS)
+    assert mailbox.mails == []

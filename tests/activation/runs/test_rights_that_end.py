@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +17,7 @@ from ci_magics.activation.connections.permission import require_permission
 from ci_magics.activation.erasure.forget import forget
 from ci_magics.activation.exports.saved_runs import BY_SCHEDULE, run_one
 from ci_magics.clock import SystemClock
-from ci_magics.errors import AccessError
+from ci_magics.errors import AccessError, ConsentError
 from ci_magics.workspace.roles import give_role, take_role
 from ci_magics.workspace.store import Workspace
 
@@ -186,3 +187,16 @@ def test_one_query_checks_whether_a_request_may_be_sent(workspace: Workspace) ->
     require_permission(workspace, connection.id, connection.environment)
     event.remove(engine, "before_cursor_execute", note)
     assert len(statements) == 1
+
+
+@pytest.mark.parametrize("change", ["removed", "another environment"])
+def test_run_stops_if_its_connection_is_removed_or_leads_elsewhere(workspace: Workspace, change: str) -> None:
+    connect()
+    connection = workspace.connections[NAME]
+    require_permission(workspace, connection.id, connection.environment)
+    if change == "removed":
+        workspace.connections.remove(connection.id)
+    else:
+        workspace.connections.put(replace(connection, environment="sandbox"))
+    with pytest.raises(ConsentError, match=change):
+        require_permission(workspace, connection.id, connection.environment)

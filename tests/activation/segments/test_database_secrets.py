@@ -90,6 +90,26 @@ def test_address_of_another_database_is_refused(ring: InMemory, answers: list[st
     assert ring.kept == {}
 
 
+@pytest.mark.usefixtures("ring")
+def test_empty_answer_keeps_the_error_of_the_database(answers: list[str]) -> None:
+    answers.append("  ")
+    with pytest.raises(DatabaseClosedError, match="refused the user or the password"):
+        with_secrets(KEPT, opened, print)
+
+
+def test_address_that_the_keyring_cannot_store_is_used_with_a_notice(
+    answers: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_secrets, "remembered", lambda _name: None)
+    monkeypatch.setattr(database_secrets, "remember", lambda *_: "This machine has no keyring")
+    answers.append(WHOLE)
+    said: list[str] = []
+    assert with_secrets(KEPT, opened, said.append) == "rows"
+    [notice] = said
+    assert VARIABLE in notice
+    assert SECRET not in notice
+
+
 @pytest.mark.parametrize("where", WITH_SECRETS)
 def test_errors_contain_no_secret(where: str, capfd: pytest.CaptureFixture[str]) -> None:
     address = WITH_SECRETS[where].replace("@db/", "@localhost:9/").replace("//db/", "//localhost:9/")
