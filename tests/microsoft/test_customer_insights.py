@@ -3,18 +3,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fakes import FakeTokens, JumpingClock
-from insights_client import InsightsClient, insights_client
+from insights_client import InsightsClient, insights_at, insights_client
 from stub_server import Reply, stub_server
 
 from ci_magics.errors import NotFoundError, ServiceError, SignInError
-from ci_magics.microsoft.customer_insights import CustomerInsights
-from ci_magics.microsoft.http import Conversation
-from ci_magics.microsoft.insights_endpoints import insights_endpoints
 from ci_magics.microsoft.insights_values import segment_of
 from ci_magics.microsoft.paging import Page
 from ci_magics.microsoft.partitions import Partition, PartitionStream, partitions, read_partition
-from ci_magics.microsoft.services import insights_service
 
 if TYPE_CHECKING:
     from conftest import RunningEmulator
@@ -26,12 +21,6 @@ SEGMENT = "Male_under_40"
 @pytest.fixture
 def client(emulator: RunningEmulator) -> InsightsClient:
     return insights_client(emulator)
-
-
-def insights_at(address: str) -> CustomerInsights:
-    place = insights_endpoints("emulator", address)
-    given = FakeTokens(iter(["token"]))
-    return CustomerInsights(Conversation(insights_service(place, "key"), given, clock=JumpingClock()), place)
 
 
 def members(client: InsightsClient, start: str | None = None) -> list[Page]:

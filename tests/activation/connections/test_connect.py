@@ -6,6 +6,7 @@ import pytest
 
 import ci_magics as ci
 from ci_magics.errors import ArgumentError, ConnectionSetupError, SignInError
+from ci_magics.microsoft.advertising import Advertising
 
 if TYPE_CHECKING:
     from conftest import RunningEmulator
@@ -70,6 +71,13 @@ def test_unknown_account_is_not_saved_and_existing_ones_are_offered(ids: tuple[s
         assert account in refused.value.next_step
     assert 'ci.connect(NAME, customer_id="222", account_id="11' in refused.value.next_step
     assert "C" not in ci.open_workspace().store.connections
+
+
+def test_user_without_any_account_is_told_to_ask_for_access(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Advertising, "search_accounts", lambda *_args: [])
+    with pytest.raises(ConnectionSetupError, match="This user may use no account") as refused:
+        ci.connect("C", agree=True, **IDS)
+    assert refused.value.code == "account_not_found"
 
 
 def test_nothing_is_requested_without_consent_and_a_notice_says_so() -> None:

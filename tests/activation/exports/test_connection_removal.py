@@ -9,6 +9,7 @@ import contoso
 import pytest
 
 import ci_magics as ci
+from ci_magics.activation.connections.sign_in import note_sign_in
 from ci_magics.errors import AccessError, ArgumentError, ConnectionSetupError, ExportRefusedError, NotFoundError
 
 if TYPE_CHECKING:
@@ -67,6 +68,16 @@ def test_only_exports_of_the_connection_can_be_removed_or_detached() -> None:
 def test_exports_follow_a_renamed_connection(workspace: Workspace) -> None:
     ci.connections.edit(contoso.NAME, rename="Europe")
     assert {each.connection_name for each in workspace.exports} == {"Europe"}
+
+
+def test_sign_ins_of_all_users_are_removed_with_the_connection(
+    workspace: Workspace, as_user: Callable[..., Workspace]
+) -> None:
+    connection = contoso.connect()
+    note_sign_in(as_user("bob", "contributor"), connection.id, "account of bob")
+    note_sign_in(as_user("ada", "administrator"), connection.id, "account of ada")
+    ci.connections.remove(contoso.NAME)
+    assert list(workspace.sign_ins) == []
 
 
 def test_consents_are_removed_with_the_connection(workspace: Workspace) -> None:

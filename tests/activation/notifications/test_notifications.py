@@ -349,3 +349,10 @@ def test_mail_to_another_machine_is_encrypted(mailbox: Mailbox, monkeypatch: pyt
     with pytest.raises(NoticeError):  # this server offers no STARTTLS
         send_mail(NEWS)
     assert mailbox.mails == []
+
+
+def test_state_that_was_notified_is_removed_with_the_export(saved: Workspace, webhook: Webhook) -> None:
+    run(1)
+    assert (len(webhook.notices), len(list(saved.notices))) == (1, 1)
+    ci.exports.remove("Weekly")
+    assert list(saved.notices) == []

@@ -1,19 +1,23 @@
 from __future__ import annotations
 
+import getpass
 import hashlib
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from contoso import connect
+from fakes import FakeTokens
 
 import ci_magics as ci
 from ci_magics.activation.connections import sign_in
 from ci_magics.activation.erasure.forget import forget
+from ci_magics.activation.segments.customer_insights import services
 from ci_magics.activation.segments.customer_insights.connect import chosen_instance
 from ci_magics.activation.segments.definitions import Definition
-from ci_magics.errors import ArgumentError, NotFoundError, SegmentError, ServiceError, SignInError
+from ci_magics.errors import ArgumentError, ConnectionSetupError, NotFoundError, SegmentError, ServiceError, SignInError
 from ci_magics.microsoft.insights_values import Instance
 
 if TYPE_CHECKING:
@@ -97,6 +101,65 @@ def test_real_instance_needs_its_key(workspace: Workspace, monkeypatch: pytest.M
     monkeypatch.setattr("ci_magics.activation.segments.customer_insights.services.remembered", lambda _name: None)
     with pytest.raises(SignInError, match="Set CI_MAGICS_SUBSCRIPTION_KEY"):
         ci.insights("Contoso", environment="production", client_id="1", workspace=workspace)
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the user types as the subscription key of a real instance."""
+    typed: list[str] = []
+    monkeypatch.delenv(services.KEY_VARIABLE, raising=False)
+    monkeypatch.setattr(services, "can_ask", lambda: bool(typed))
+    monkeypatch.setattr(getpass, "getpass", lambda _question: typed.pop())
+    monkeypatch.setattr(services, "_signed_in", lambda *_args, **_options: FakeTokens(iter(["token"])))
+    return typed
+
+
+def test_typed_subscription_key_is_asked_for_once(
+    source: Insights, workspace: Workspace, typed: list[str], keyring_content: dict[tuple[str, str], str]
+) -> None:
+    real = replace(source.record, environment="production")
+    typed.append(" typed ")
+    said: list[str] = []
+    for _time in range(2):
+        services.open_insights_services(workspace, real, show=said.append)
+    assert list(keyring_content.values()) == ["typed"]
+    services.forget_subscription_key(real, said.append)
+    assert keyring_content == {}
+    assert said == []
+
+
+def test_subscription_key_that_the_keyring_cannot_store_or_delete_is_announced(
+    source: Insights, workspace: Workspace, typed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("remember", "forget_secret"):
+        monkeypatch.setattr(services, name, lambda *_: "The system's keyring is locked")
+    real = replace(source.record, environment="production")
+    typed.append("typed")
+    said: list[str] = []
+    services.open_insights_services(workspace, real, show=said.append)
+    services.forget_subscription_key(real, said.append)
+    assert [services.KEY_VARIABLE in said[0], "Contoso" in said[1]] == [True, True]
+    assert "typed" not in "".join(said)
+
+
+def test_instance_is_not_opened_with_other_settings(source: Insights, workspace: Workspace) -> None:
+    with pytest.raises(ConnectionSetupError, match="is known with another client id"):
+        ci.insights("Contoso", client_id="another", workspace=workspace)
+    assert list(workspace.insights) == [source.record]
+
+
+def test_one_of_several_instances_must_be_named(source: Insights, workspace: Workspace) -> None:
+    workspace.insights.put(replace(source.record, id="2", name="Contoso trial"))
+    with pytest.raises(ArgumentError, match="Name one: Contoso, Contoso trial"):
+        ci.insights(workspace=workspace)
+
+
+def test_unknown_organization_is_asked_for(source: Insights) -> None:
+    without = replace(source, record=replace(source.record, organization_url=""))
+    with pytest.raises(ConnectionSetupError) as refused:
+        without.dataverse()
+    assert refused.value.code == "no_organization"
+    assert "organization_url" in refused.value.next_step
 
 
 def test_segments_are_listed_with_state_and_count(source: Insights, workspace: Workspace) -> None:
