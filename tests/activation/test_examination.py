@@ -11,7 +11,8 @@ import pytest
 from contoso import connect
 
 import ci_magics as ci
-from ci_magics.activation.connections.sign_in import forget_sign_in
+from ci_magics.activation import examination as examining
+from ci_magics.activation.connections.sign_in import forget_sign_in, note_sign_in
 from ci_magics.activation.examination import BAD, GOOD, LOOK, Examination, Finding
 from ci_magics.cli import main
 from ci_magics.notebook.front_end import FrontEnd, examined, front_end
@@ -77,10 +78,21 @@ def test_missing_sign_in_is_reported(
     workspace.connections.put(replace(connection, environment="production"))
     monkeypatch.setattr("ci_magics.activation.examination.ask_services", lambda _endpoints: [])
     assert found(ci.doctor(workspace=workspace), "sign-in").remedy == 'ci.connections.sign_in("Contoso EU") signs in.'
+    note_sign_in(workspace, connection.id, "an account")
+    signed_in = found(ci.doctor(workspace=workspace), "sign-in")
+    assert (signed_in.state, signed_in.found.split(";")[0]) == (GOOD, "Signed in")
     monkeypatch.setenv("CI_MAGICS_REFRESH_TOKEN", "0.AX-token")
     said = repr(ci.doctor(workspace=workspace))
     assert "CI_MAGICS_REFRESH_TOKEN" in said
     assert "AX-token" not in said
+
+
+@pytest.mark.usefixtures("workspace")
+def test_missing_library_is_a_problem_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(examining, "_LIBRARIES", ("pyarrow", "no_such_library"))
+    versions = found(ci.doctor(), "versions")
+    assert (versions.state, versions.found) == (BAD, "no_such_library not installed.")
+    assert versions.remedy == "pip install --upgrade ci-magics"
 
 
 def test_unreachable_service_is_named(

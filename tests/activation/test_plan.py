@@ -9,6 +9,7 @@ import pytest
 from contoso import NAME, connect, export, hashes, planned, segment
 
 import ci_magics as ci
+from ci_magics.activation.audiences.audience_list import audiences
 from ci_magics.errors import ExportRefusedError, NotFoundError
 from ci_magics.sample import customers
 
@@ -68,6 +69,12 @@ def change_the_audience(emulator: RunningEmulator) -> None:
     emulator.call("DELETE", "/CampaignManagement/v13/Audiences", {"AudienceIds": [audience_id]})
 
 
+def replace_the_audience(emulator: RunningEmulator) -> None:
+    audiences(NAME, show=lambda _sentence: None).delete("All", confirm="All")
+    export("All")
+    assert emulator.audiences()
+
+
 def change_the_program(_emulator: RunningEmulator) -> None:
     path = Path("plan.json")
     path.write_text(path.read_text("utf-8").replace(f'"code_version": "{ci.__version__}"', '"code_version": "0.0.1"'))
@@ -91,6 +98,7 @@ def change_the_numbers(_emulator: RunningEmulator) -> None:
         (change_the_segment, "the segment 'All' was created again or deleted"),
         (change_the_ledger, "something was sent to the audience 'All'"),
         (change_the_audience, "no longer has the audience"),
+        (replace_the_audience, "the audience 'All' was created, deleted or replaced"),
         (change_the_program, "ci-magics was 0.0.1 and is"),
         (change_the_account, f"the connection '{NAME}' was changed"),
         (change_the_numbers, "is not the same"),

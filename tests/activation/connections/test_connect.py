@@ -119,6 +119,15 @@ def test_consent_is_recorded_once_with_user_and_time(workspace: Any) -> None:
     assert consent.text_version
 
 
+def test_consent_that_was_withdrawn_is_not_withdrawn_again() -> None:
+    ci.connect("C", **IDS, agree=True, accept_terms=True)
+    first = ci.connect("C", withdraw=True).consents
+    assert ci.connect("C", agree=True).agreed
+    second = ci.connect("C", withdraw=True).consents
+    assert set(first) < set(second)  # who withdrew which consent, and when, stays recorded
+    assert len(second) == 3
+
+
 def test_consent_is_only_withdrawn_explicitly() -> None:
     ci.connect("C", **IDS, agree=True, accept_terms=True)
     assert ci.connect("C").agreed

@@ -45,6 +45,14 @@ class TestEditing:
         with pytest.raises(ConsentError):
             contoso.export(contoso.segment(3))
 
+    def test_same_values_change_nothing(self, workspace: Workspace) -> None:
+        made = contoso.connect(share=["contributor"])
+        noted = len(list(workspace.audit))
+        same = ci.connections.edit(contoso.NAME, account_id=made.account_id, show=lambda _: None)
+        assert (same.agreed, same.terms_accepted) == (True, True)
+        ci.connections.share(contoso.NAME, "contributor")
+        assert len(list(workspace.audit)) == noted
+
     @pytest.mark.parametrize("changes", [{"url": ADDRESS}, {"account_id": ADDRESS}, {"customer_id": ADDRESS}])
     def test_pasted_address_is_read_in_every_field(self, changes: dict[str, str]) -> None:
         contoso.connect()

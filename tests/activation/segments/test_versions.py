@@ -146,6 +146,16 @@ def test_version_that_would_depend_on_itself_is_refused() -> None:
     assert rows() == 20
 
 
+def test_version_without_its_profiles_is_refused(workspace: Workspace) -> None:
+    segment(5), segment(7)
+    [earlier] = [each for each in workspace.versions if each.rows == 5]
+    workspace.snapshots.remove(earlier.id)
+    with pytest.raises(SegmentError) as refused:
+        undo()
+    assert refused.value.code == "version_gone"
+    assert rows() == 7
+
+
 def test_identical_definition_creates_no_version() -> None:
     segment(10)
     segment(10)
