@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,6 +74,64 @@ def test_segment_of_notebook_variables_is_static_with_the_reason(frame: pd.DataF
     ci.segment("All", frame, frames={"p": people(3)} if isinstance(frame, str) else None)
     with pytest.raises(SegmentError, match=f"is static: {why}"):
         ci.segments.refresh("All")
+
+
+def test_segment_with_a_value_that_cannot_be_stored_is_static(tmp_path: Path) -> None:
+    sql = f"SELECT * FROM '{write(tmp_path / 'all.parquet', 3)}' WHERE length(Id) > $least"
+    ci.segment("All", sql, parameters={"least": Decimal("1.5")})
+    with pytest.raises(SegmentError, match=r"is static: the value of \$least cannot be stored"):
+        ci.segments.refresh("All")
+
+
+def test_file_that_mixes_encodings_leaves_the_segment_and_names_the_option(
+    tmp_path: Path, workspace: Workspace
+) -> None:
+    path = tmp_path / "all.csv"
+    path.write_text("Id,EMail,Name\nZoë,a@contoso.com,x\n", "utf-8")
+    ci.segment("All", str(path))
+    path.write_bytes(path.read_bytes() + "Noël,b@contoso.com,x\n".encode("cp1252"))
+    with pytest.raises(SegmentError, match="'All' stays as it was") as refused:
+        ci.segments.refresh("All")
+    assert 'ci.segments.refresh("All", encoding="cp1252")' in refused.value.next_step
+    assert workspace.segments["All"].rows == 1
+    assert ci.segments.refresh("All", encoding="cp1252").rows == 2
+
+
+@pytest.mark.parametrize(("left", "option"), [(2, "allow_shrink"), (0, "allow_empty")])
+def test_refresh_that_loses_most_profiles_is_refused_unless_allowed(
+    tmp_path: Path, workspace: Workspace, left: int, option: str
+) -> None:
+    path = write(tmp_path / "all.parquet", 1000)
+    ci.segment("All", str(path))
+    write(path, left)
+    with pytest.raises(SegmentError) as refused:
+        ci.segments.refresh("All")
+    assert f'ci.segments.refresh("All", {option}=True)' in refused.value.next_step
+    assert workspace.segments["All"].rows == 1000
+    assert ci.segments.refresh("All", **{option: True}).rows == left
+
+
+def test_segment_of_a_renamed_segment_follows_it(tmp_path: Path) -> None:
+    path = write(tmp_path / "all.parquet", 3)
+    one, two = ci.segment("One", str(path)), ci.segment("Two", people(1))
+    ci.segment("Both", one - two)
+    ci.segments.rename("Two", "Second")
+    write(path, 5)
+    ci.segments.refresh("One")
+    assert ci.segments.refresh("Both").rows == 4
+
+
+def test_segment_that_a_query_reads_keeps_its_name(tmp_path: Path, workspace: Workspace) -> None:
+    path = write(tmp_path / "all.parquet", 5)
+    ci.segment("Some", str(path), where="Id = 'k1'")
+    ci.segment("Others", f"SELECT * FROM '{path}' WHERE Id NOT IN (SELECT Id FROM \"Some\")")
+    with pytest.raises(SegmentError) as refused:
+        ci.segments.rename("Some", "Few")
+    assert refused.value.code == "segment_in_query"
+    with pytest.raises(SegmentError) as refused:
+        ci.segments.delete("Some")
+    assert refused.value.code == "segment_in_use"
+    assert set(workspace.segments.names()) == {"Others", "Some"}
 
 
 def test_missing_file_is_named_and_the_segment_stays(tmp_path: Path, workspace: Workspace) -> None:
