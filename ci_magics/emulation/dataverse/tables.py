@@ -34,7 +34,7 @@ def get_service(world: World, call: Call) -> Reply:
     return Reply({"@odata.context": f"{_root(call)}$metadata", "value": found}, 200, headers, _JSON)
 
 
-def current_user(world: World, call: Call) -> Reply:
+def who_am_i(world: World, call: Call) -> Reply:
     """Return the signed-in user."""
     headers = _begin(world, call)
     body = {
