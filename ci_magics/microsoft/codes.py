@@ -133,11 +133,8 @@ _SIGN_IN = advise("Sign in again: ", Do("connections.sign_in", NAME), ".")
 _BUG = "Please report this as a bug of ci-magics."
 
 _INTERNAL = Meaning("Microsoft Advertising had an internal error.", SUPPORT, Retry.IF_IDEMPOTENT)
-_OTHER_KIND = Meaning(
-    "This kind of sign-in is not accepted here.",
-    "Sign in with the other kind of account (work or personal).",
-    is_sign_in=True,
-)
+_AS_ANOTHER = Do("connections.sign_in", NAME)
+_WORK_ACCOUNT = advise("Sign in with your work account: ", _AS_ANOTHER, ".")
 
 _NOT_ACCEPTED = Meaning(
     "Microsoft Advertising does not accept this sign-in.", _SIGN_IN, Retry.NEW_TOKEN, is_sign_in=True
@@ -168,11 +165,23 @@ ADVERTISING: Codes = {
     120: Meaning(
         "The signed-in user may not use Microsoft Advertising.", "Sign in with another user.", is_sign_in=True
     ),
-    122: _OTHER_KIND,
-    123: _OTHER_KIND,
-    124: _OTHER_KIND,
-    125: _OTHER_KIND,
-    126: _OTHER_KIND,
+    122: Meaning("Microsoft Advertising knows this user only with a work account.", _WORK_ACCOUNT, is_sign_in=True),
+    123: Meaning(
+        "Microsoft Advertising knows this user only with a personal account.",
+        advise("Sign in with your personal Microsoft account: ", _AS_ANOTHER, "."),
+        is_sign_in=True,
+    ),
+    124: Meaning("Your personal account was replaced by a work account.", _WORK_ACCOUNT, is_sign_in=True),
+    125: Meaning("Your organization requires a work account.", _WORK_ACCOUNT, is_sign_in=True),
+    126: Meaning(
+        "This user signs in to Microsoft Advertising with another type of account.",
+        advise(
+            "Sign in with the one that you use in the web page: ",
+            _AS_ANOTHER,
+            ". Accounts that sign in with Google are not supported yet.",
+        ),
+        is_sign_in=True,
+    ),
     1001: Meaning(
         "The signed-in user may not use this customer.",
         "Check the customer id of the connection, or ask the customer's administrator for access.",

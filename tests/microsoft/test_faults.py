@@ -99,6 +99,17 @@ def test_error_that_needs_a_new_sign_in_says_so(faults: list[Fault], status: int
     assert "ign in" in error.next_step
 
 
+@pytest.mark.parametrize(
+    ("code", "account"), [(122, "work"), (123, "personal"), (124, "work"), (125, "work"), (126, "in the web page")]
+)
+def test_wrong_kind_of_account_names_the_one_to_use(code: int, account: str) -> None:
+    """Microsoft's guide "Operation error codes"; the names of 122 and 123 say what the user does not have."""
+    error = service_error([Fault(code)], status=403, tracking_id=None, operation="GetUser")
+    assert isinstance(error, SignInError)
+    assert account in error.next_step
+    assert "sign" in error.next_step
+
+
 def test_first_known_code_is_used() -> None:
     error = service_error([Fault(None), Fault(8003)], status=200, tracking_id=None, operation="AddAudiences")
     assert error.code == 8003
