@@ -14,7 +14,19 @@ from ci_magics.emulation.state import HOUR, Audience, World
 
 LIMIT = 100
 
-_TYPES = {"CustomerList", "RemarketingList", "CustomAudience", "InMarketAudience", "ProductAudience", "CombinedList"}
+#: The values of AudienceType; the emulator has only customer lists. The SDK knows the last one, the guide does not.
+_TYPES = {
+    "CustomerList",
+    "RemarketingList",
+    "Custom",
+    "InMarket",
+    "Product",
+    "SimilarRemarketingList",
+    "CombinedList",
+    "ImpressionBasedRemarketingList",
+    "CustomSegment",
+    "AIPrompt",
+}
 
 
 def add_audiences(world: World, call: Call) -> Reply:

@@ -161,6 +161,11 @@ def test_several_types_can_be_queried(emulator: RunningEmulator) -> None:
     assert fault(emulator.call("POST", f"{PATH}/QueryByIds", {"AudienceIds": ids, "Type": "Nothing"}).json()) == 4859
 
 
+@pytest.mark.parametrize("kind", ["CustomAudience", "InMarketAudience", "ProductAudience", "customerlist", ""])
+def test_type_that_is_no_audience_type_is_refused(emulator: RunningEmulator, kind: str) -> None:
+    assert fault(emulator.call("POST", f"{PATH}/QueryByIds", {"AudienceIds": ["1"], "Type": kind}).json()) == 4859
+
+
 def test_deleted_list_is_gone_and_its_name_is_free(emulator: RunningEmulator) -> None:
     (identity,) = add(emulator, LIST)["AudienceIds"]
     emulator.call("DELETE", PATH, {"AudienceIds": [identity]})

@@ -20,6 +20,7 @@ from openapi_client.models.campaign import (
     GetAudiencesByIdsRequest,
     UpdateAudiencesRequest,
 )
+from openapi_client.models.campaign.audience_type import AudienceType
 from openapi_client.models.customer import GetUserRequest, Paging, Predicate, SearchAccountsRequest
 
 if TYPE_CHECKING:
@@ -64,6 +65,13 @@ def a_list(name: str, **fields: Any) -> CustomerList:
 def query(campaigns: Any, *ids: str) -> Any:
     request = GetAudiencesByIdsRequest(audience_ids=list(ids) or None, type="CustomerList")
     return campaigns.get_audiences_by_ids(request)
+
+
+@pytest.mark.parametrize("kind", list(AudienceType), ids=str)
+def test_sdk_can_query_every_type_of_audience(campaigns: Any, audience_id: str, kind: AudienceType) -> None:
+    request = GetAudiencesByIdsRequest(audience_ids=[audience_id], type=kind | AudienceType.CUSTOMERLIST)
+    (audience,) = campaigns.get_audiences_by_ids(request).Audiences
+    assert audience.Id == audience_id
 
 
 def test_sdk_creates_and_queries_a_list(campaigns: Any, audience_id: str) -> None:
