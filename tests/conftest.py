@@ -38,8 +38,8 @@ settings.register_profile("ours", deadline=None, max_examples=examples(100))
 settings.load_profile("ours")
 
 HERE = Path(__file__).parent
-#: Of a matrix of cases, every fifth one runs with the fast tests, the others with the slow ones.
-SAMPLED = 5
+#: Of a matrix of cases, every eighth one runs with the fast tests, the others with the slow ones.
+SAMPLED = 8
 #: What `pytest -m quick` runs: rules and plain functions, without processes, databases and kernels.
 QUICK = (
     "display",
